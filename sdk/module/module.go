@@ -1,0 +1,194 @@
+// Package module is on-chain rules: what a module's transactions mean, which state they change, what falls due when. The
+// core has a few modules of its own; plugins bring others. All go through this interface.
+//
+// The life of a module. Transactions are shown to Check when a node admits them; the answer must rest on nothing but the
+// transactions. For each block that has anything for the module, the core calls Execute once: with the block, its
+// transactions for this module in order, what fell due, the extensions that producers put in, and the values of the items
+// that Check had named. Execute may read more through the Reader, charged to the transaction that it names. It returns a
+// result for each transaction. A transaction may fail by the module's own word, with a named error. Anything that the
+// core's guarantees forbid (a source of tokens that is not the item's own escrow or the signer up to max_spend, a result
+// count that does not match, a malformed item) is a fault of the module: the whole group's results in that block are
+// dropped, on every node alike, and the fees kept.
+//
+// Execute must be deterministic, sees one block at a time, and keeps nothing between blocks: the same block may be
+// executed again, or never become final. Items are {place, key} in the module's own namespace; the core adds the module.
+package module
+
+import (
+	"context"
+	"errors"
+
+	"github.com/paloalto-chain/paloalto/sdk/types"
+)
+
+// Errors.
+var (
+	ErrClosed      = errors.New("module: closed")
+	ErrUnknownPath = errors.New("module: unknown path")
+	ErrBadParams   = errors.New("module: bad parameters")
+	ErrReadLimit   = errors.New("module: too many reads for one transaction")
+	ErrUnsupported = errors.New("module: not supported")
+	ErrInvalid     = errors.New("module: invalid call")
+)
+
+// Limits that the core enforces.
+const (
+	MaxKeyBytes    = 256
+	MaxValueBytes  = 64 << 10
+	MaxDuePerBlock = 64
+	MaxReadsPerTx  = 256
+	MaxErrorBytes  = 64
+)
+
+// BlockTx, as the tx of a read, charges a read to the block: for due items and extensions.
+const BlockTx = -1
+
+// Item is a key in the module's own namespace. Place decides where in the state tree it lies: use the place of the account
+// or id that the item belongs to.
+type Item struct {
+	Place types.Place
+	Key   string
+}
+
+// Tx is a transaction as a module sees it. Signatures and fees are the core's business.
+type Tx struct {
+	ID      types.TxID
+	Account types.AccountID
+	Actions []types.Action
+	MaxGas  uint64
+	Bytes   int // size of its envelope
+}
+
+// Facet is something about a transaction that permissions can be predicated on.
+type Facet struct {
+	Name    string
+	Amount  uint64
+	Account *types.AccountID
+}
+
+// TxCheck is what Check says of one transaction. Error is empty if it is well formed.
+type TxCheck struct {
+	Error  string
+	Reads  []Item
+	Facets []Facet
+	Gas    uint64 // upper bound; 0 if unknown
+}
+
+// Due is a scheduled entry that has fallen due.
+type Due struct {
+	ID   [32]byte
+	Item Item
+	Data []byte
+}
+
+// Value is what the state holds for an item. Data is nil if there is none.
+type Value struct {
+	Item Item
+	Data []byte
+}
+
+// Block is what Execute is about.
+type Block struct {
+	Chain      types.ChainID
+	Height     uint64
+	Slot       uint64
+	Clock      uint64
+	Producer   types.Hash
+	Parent     types.BlockID
+	Txs        []Tx
+	Due        []Due
+	Extensions [][]byte
+	Values     []Value           // of the items that Check declared and due entries named
+	Params     map[string][]byte // JSON values
+}
+
+// Reader reads the state as it was at the start of the block.
+type Reader interface {
+	// Read returns the values of items, nil where there is none. tx is an index into Block.Txs, or BlockTx.
+	Read(ctx context.Context, tx int, items []Item) ([][]byte, error)
+	// Scan returns up to limit items in [start, end) in the order of place, then key. more tells whether there are further ones.
+	Scan(ctx context.Context, tx int, start, end Item, limit int) (values []Value, more bool, err error)
+}
+
+// Write sets or, if Data is nil, deletes an item.
+type Write struct {
+	Item Item
+	Data []byte
+}
+
+// Party is one end of a transfer: an account, or the escrow that lies with one of the module's items.
+type Party struct {
+	Account *types.AccountID
+	Escrow  *Item
+}
+
+// Transfer moves Amount of the smallest unit. If From is an account it must be the transaction's signer, and Action says
+// whose MaxSpend pays. Burning is a transfer to types.BurnAccount.
+type Transfer struct {
+	From, To Party
+	Amount   uint64
+	Action   int
+}
+
+// Schedule asks for an entry in the queue at a clock, or removes one.
+type Schedule struct {
+	Clock  uint64
+	ID     [32]byte
+	Item   Item
+	Data   []byte
+	Cancel bool
+}
+
+// Event is told to the world when the block is final. Data is a JSON object.
+type Event struct {
+	Name     string
+	Data     []byte
+	Accounts []types.AccountID
+	Item     []byte
+}
+
+// Result is the effect of one transaction, or of the block's due entries. If Error is set, only Error and Gas count.
+type Result struct {
+	Error     string // named and stable
+	Detail    string // for humans
+	Gas       uint64
+	Writes    []Write
+	Transfers []Transfer
+	Schedule  []Schedule
+	Events    []Event
+}
+
+// Outcome is what Execute returns. Block is applied before Txs[0].
+type Outcome struct {
+	Txs   []Result
+	Block Result
+}
+
+// Query is a question of a client.
+type Query struct {
+	Caller   *types.AccountID // nil: anybody
+	Height   uint64
+	Clock    uint64
+	Path     string
+	Argument []byte
+}
+
+// Answer is JSON, and the items that it rests on.
+type Answer struct {
+	JSON    []byte
+	RestsOn []Item
+}
+
+// Module is one instance's rules.
+type Module interface {
+	Check(ctx context.Context, txs []Tx) ([]TxCheck, error)
+	Execute(ctx context.Context, b *Block, r Reader) (*Outcome, error)
+	// Extend returns what this node's producer puts into its own block at slot, at most 4 KiB; nil for nothing.
+	Extend(ctx context.Context, slot uint64, r Reader) ([]byte, error)
+	// Query fails with ErrUnknownPath.
+	Query(ctx context.Context, q Query, r Reader) (Answer, error)
+	// ValidateParams fails with ErrBadParams, saying which is wrong and why.
+	ValidateParams(ctx context.Context, params map[string][]byte) error
+	// Migrate returns the writes that turn state under rules from into state under rules to.
+	Migrate(ctx context.Context, from, to string, r Reader) ([]Write, error)
+}

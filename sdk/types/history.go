@@ -1,0 +1,54 @@
+package types
+
+import "math/bits"
+
+// History is a Merkle mountain range over the ids of a chain's headers, genesis first. Its root is what a header's
+// HistoryRoot holds. The zero value is the empty history.
+type History struct {
+	Count uint64
+	Peaks []Hash // roots of perfect trees, largest first
+}
+
+// Append adds the id of the next header and returns the new history; h itself is not changed.
+func (h History) Append(id BlockID) History {
+	peaks := append(make([]Hash, 0, len(h.Peaks)+1), h.Peaks...)
+	peaks = append(peaks, merkleLeaf(id[:]))
+	for n := h.Count; n&1 == 1; n >>= 1 {
+		last := len(peaks) - 1
+		peaks[last-1] = merkleNode(peaks[last-1], peaks[last])
+		peaks = peaks[:last]
+	}
+	return History{h.Count + 1, peaks}
+}
+
+// Root returns the Merkle root over all ids, which is the same as [MerkleRoot] over them.
+func (h History) Root() Hash {
+	if len(h.Peaks) == 0 {
+		return MerkleRoot(nil)
+	}
+	r := h.Peaks[len(h.Peaks)-1]
+	for i := len(h.Peaks) - 2; i >= 0; i-- {
+		r = merkleNode(h.Peaks[i], r)
+	}
+	return r
+}
+
+// Encode returns the canonical bytes.
+func (h History) Encode() []byte {
+	e := NewEncoder(10 + 32*len(h.Peaks))
+	e.Uint(h.Count)
+	for _, p := range h.Peaks {
+		e.Hash(p)
+	}
+	return e.Bytes()
+}
+
+// DecodeHistory is the inverse of [History.Encode].
+func DecodeHistory(b []byte) (History, error) {
+	d := NewDecoder(b)
+	h := History{Count: d.Uint()}
+	for range bits.OnesCount64(h.Count) {
+		h.Peaks = append(h.Peaks, d.Hash())
+	}
+	return h, d.Finish()
+}
