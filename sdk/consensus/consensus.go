@@ -10,19 +10,30 @@
 //  2. Sign: each is signed behind the core's guard, appended to its message, sent, and handed back as a Message from
 //     nobody. The engine counts its own vote only then. If the guard refuses, nothing comes back.
 //  3. Send: messages that need no signature.
-//  4. Build: the core builds a body on the parent, completes the header (it fills in everything but Slot, Producer's
-//     intent, Consensus and NextSet) and answers Built. An empty header means that it could not.
-//  5. Check: the core fetches and checks the body, makes it durable and answers Checked. Parent first. It may take long;
-//     a reply may never come if the body is nowhere.
+//  4. Build: the core builds a body on the parent, completes the header (it fills in everything but Slot, Consensus and
+//     NextSet; CertHeight is the height of Build.Certificate, which goes into the body, or 0) and answers Built. An empty
+//     header means that it could not. The answer comes even if it is late.
+//  5. Check: the core fetches and checks the body, makes it durable and answers Checked. A block is asked for when its
+//     parent has been checked. It may take long; a reply may never come if the body is nowhere. While it is missing the
+//     engine asks again, with more peers in From; one answer is enough. The core's own block is asked for like any other,
+//     with no peers. Part of the check is that header and body agree on the certificate: with CertHeight above 0 the body
+//     carries one of that height that verifies, else it carries none. OK false is final for this block, so a body that
+//     cannot be had yet is no answer.
 //  6. Head: what the engine builds on now, for the mempool and for status.
-//  7. Final: blocks that a quorum has committed to, with the certificate, ascending. One certificate makes all ancestors
-//     final. The core verifies it and refuses what does not verify. Final is repeated after a restart only for blocks
-//     above Start.Final.
+//  7. Final: blocks that a quorum has committed to, ascending and without a gap. The certificate stands with the block
+//     that it is for; ancestors that it makes final come before it with none. Every one of them was checked. The core
+//     verifies the certificate and refuses what does not verify. Final is repeated after a restart only for blocks above
+//     Start.Final, and never for blocks that the core has told of with Finalised.
 //  8. Epoch: the set that takes over.
 //  9. WakeAt: the core sends Woken at that time, or earlier; each Ready replaces the previous wish.
 //
 // The engine does not look at a clock: every event carries the time. The core may skip ahead of the engine with
 // Finalised, when it has caught up from other nodes by certificates alone.
+//
+// Records and restarts. A record of a Ready may be lost in a crash only together with all that come after it, and with
+// everything below Persist in its Ready and the following ones; records are replayed in the order in which they were
+// persisted. A block that was answered Checked before a restart is not asked for again: its body is in the journal. An
+// engine asks again for the signature of what it had decided to sign; the payload is the same, and so is the signature.
 package consensus
 
 import (
@@ -34,11 +45,14 @@ import (
 
 // Errors.
 var (
-	ErrClosed   = errors.New("consensus: closed")
-	ErrBadState = errors.New("consensus: the replayed records do not make sense")
-	ErrConflict = errors.New("consensus: conflicting certificates")
+	ErrClosed   = errors.New("consensus: closed")                                 // the run has ended
+	ErrBadState = errors.New("consensus: the replayed records do not make sense") // from Run
+	ErrConflict = errors.New("consensus: conflicting certificates")               // from Run: two blocks of one height are final
 	ErrInvalid  = errors.New("consensus: invalid call")
 )
+
+// MaxRecordBytes bounds one record of Ready.Persist.
+const MaxRecordBytes = 4 << 20
 
 // Event is one of Start, Woken, Message, Built, Checked, Finalised.
 type Event interface{ isEvent() }
@@ -152,16 +166,20 @@ type Ready struct {
 
 // Session is one Run. Step and Next may be called concurrently with each other.
 type Session interface {
-	// Step hands in an event. It may block while the engine is behind.
+	// Step hands in an event, which belongs to the engine from then on. It may block while the engine is behind, and
+	// returns nil once the event is queued. An event whose content makes no sense changes nothing and is no error; an
+	// event of a wrong type, or a second Start, is ErrInvalid. After the run's end it fails.
 	Step(ctx context.Context, e Event) error
-	// Next waits for the next Ready.
+	// Next waits for the next Ready. After the run's end it returns ErrClosed, or why the run ended. Cancelling its
+	// context ends only this call.
 	Next(ctx context.Context) (*Ready, error)
-	// Close ends the run. Next then returns ErrClosed.
+	// Close ends the run and waits until nothing of it is left. Next then returns ErrClosed. It may be called twice.
 	Close() error
 }
 
 // Engine is one instance.
 type Engine interface {
-	// Run starts the conversation. There is at most one at a time; a second ends the first.
+	// Run starts the conversation. There is at most one at a time; a second ends the first. Cancelling ctx ends the run.
+	// Fails with ErrBadState, ErrConflict or ErrInvalid.
 	Run(ctx context.Context, start *Start) (Session, error)
 }

@@ -4,14 +4,23 @@
 // The life of a module. Transactions are shown to Check when a node admits them; the answer must rest on nothing but the
 // transactions. For each block that has anything for the module, the core calls Execute once: with the block, its
 // transactions for this module in order, what fell due, the extensions that producers put in, and the values of the items
-// that Check had named. Execute may read more through the Reader, charged to the transaction that it names. It returns a
-// result for each transaction. A transaction may fail by the module's own word, with a named error. Anything that the
-// core's guarantees forbid (a source of tokens that is not the item's own escrow or the signer up to max_spend, a result
-// count that does not match, a malformed item) is a fault of the module: the whole group's results in that block are
-// dropped, on every node alike, and the fees kept.
+// that Check had named. Execute may read more through the Reader, one call after the other, charged to the transaction that
+// it names. It returns a result for each transaction. Results build on each other: the Reader shows the state at the start
+// of the block, so what an earlier transaction of the block changed the module must remember itself until it returns.
+//
+// A transaction may fail by the module's own word, with a named error; that includes one that cannot be done within its
+// MaxGas. Anything that the core's guarantees forbid (a source of tokens that is not the item's own escrow or the signer up
+// to max_spend, a result count that does not match, a malformed item, more gas than MaxGas) is a fault of the module: the
+// whole group's results in that block are dropped, on every node alike, and the fees kept. A fault wraps [ErrFault]; see
+// there for what else can go wrong.
 //
 // Execute must be deterministic, sees one block at a time, and keeps nothing between blocks: the same block may be
-// executed again, or never become final. Items are {place, key} in the module's own namespace; the core adds the module.
+// executed again, or never become final. Check, Query and Extend may be called while a block is being executed. A call whose
+// context ends should return soon; the core stops waiting for it. Items are {place, key} in the module's own namespace; the
+// core adds the module.
+//
+// [NewClient] is a Module at the other end of a gRPC connection, [RegisterServer] serves open instances, [Guard] puts the
+// same checks around a module in process, and the package moduletest is the suite that every module passes.
 package module
 
 import (
@@ -29,7 +38,15 @@ var (
 	ErrReadLimit   = errors.New("module: too many reads for one transaction")
 	ErrUnsupported = errors.New("module: not supported")
 	ErrInvalid     = errors.New("module: invalid call")
+	// ErrFault says that a module's answer breaks a rule that no transaction can excuse. It is deterministic: every node
+	// finds the same, and drops the results of the module's whole group in that block. It rests on what the module answered
+	// and on nothing else; a module that is lost, late, out of memory or says itself that it failed is no fault in this
+	// sense, and is asked again.
+	ErrFault = errors.New("module: fault")
 )
+
+// WholeEscrow, as the amount of a transfer from an escrow, stands for all that the escrow holds.
+const WholeEscrow = ^uint64(0)
 
 // Limits that the core enforces.
 const (

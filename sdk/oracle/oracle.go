@@ -5,6 +5,11 @@
 //
 // The life of an oracle. The core opens one instance a chain, and drives its module face with every block. Observe is
 // called when a ballot of this node's producer is due, and may be called again.
+//
+// Besides the interface, this package holds what clients and oracles have to agree on: the bodies of actions ([Ask],
+// [Answer], [Counter], [Close]), the record of a question in the state ([Record]), the terms on which questions are asked
+// ([Terms]), and the JSON of queries and events. [NewClient] is an Observer at the other end of a gRPC connection,
+// [RegisterServer] serves open instances, and the package oracletest is the suite that every observer passes.
 package oracle
 
 import (
@@ -17,17 +22,6 @@ var (
 	ErrClosed   = errors.New("oracle: closed")
 	ErrNoBelief = errors.New("oracle: the observer has no answer")
 	ErrInvalid  = errors.New("oracle: invalid call")
-)
-
-// Value is an answer. The numbers are part of consensus.
-type Value uint8
-
-// The values.
-const (
-	No Value = iota
-	Yes
-	Invalid
-	TooEarly
 )
 
 // Question is what an observer is asked.

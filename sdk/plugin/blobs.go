@@ -35,21 +35,25 @@ func UnpackBlobs(b *pluginv1.Blobs) ([][]byte, error) {
 	if len(b.Present) != 0 && len(b.Present) != (len(b.Ends)+7)/8 {
 		return nil, fmt.Errorf("blobs: presence of %d bytes for %d items", len(b.Present), len(b.Ends))
 	}
+	data := b.Data
+	if data == nil {
+		data = []byte{} // so that an empty item of an empty field is not taken for an absent one
+	}
 	out := make([][]byte, len(b.Ends))
 	start := uint32(0)
 	for i, end := range b.Ends {
-		if end < start || int64(end) > int64(len(b.Data)) {
-			return nil, fmt.Errorf("blobs: item %d ends at %d, outside %d to %d", i, end, start, len(b.Data))
+		if end < start || int64(end) > int64(len(data)) {
+			return nil, fmt.Errorf("blobs: item %d ends at %d, outside %d to %d", i, end, start, len(data))
 		}
 		if len(b.Present) == 0 || b.Present[i/8]>>(i%8)&1 == 1 {
-			out[i] = b.Data[start:end:end]
+			out[i] = data[start:end:end]
 		} else if end != start {
 			return nil, fmt.Errorf("blobs: item %d is absent and has %d bytes", i, end-start)
 		}
 		start = end
 	}
-	if int(start) != len(b.Data) {
-		return nil, fmt.Errorf("blobs: %d bytes left over", len(b.Data)-int(start))
+	if int(start) != len(data) {
+		return nil, fmt.Errorf("blobs: %d bytes left over", len(data)-int(start))
 	}
 	return out, nil
 }

@@ -84,7 +84,7 @@ func (m ErrorMap) FromWire(err error) error {
 }
 
 // commonErrors are sentinels of all kinds; their detail has no kind.
-var commonErrors = map[int32]error{1: ErrUnknownInstance, 2: ErrWrongKind, 3: ErrHostUnavailable, 4: ErrBadConfig, 5: ErrAPIMismatch}
+var commonErrors = map[int32]error{1: ErrUnknownInstance, 2: ErrWrongKind, 3: ErrHostUnavailable, 4: ErrBadConfig, 5: ErrAPIMismatch, 6: ErrPanicked, 7: ErrDraining}
 
 type wireError struct {
 	message  string

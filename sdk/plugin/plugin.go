@@ -75,16 +75,22 @@ type OpenRequest struct {
 	ChainName string
 	Config    []byte // JSON object as described by the schema, defaults filled in: durations in ns, sizes in bytes, amounts in the smallest unit
 	Rules     string
-	DataDir   string // the only folder that the instance may write
+	DataDir   string // the only folder that the instance may write; absolute
 	Genesis   []byte // the genesis document, JSON; nil for transport
+	Handle    uint64 // chosen by the host, see [MakeHandle]; 0 lets the plugin choose
 }
+
+// MakeHandle makes the handle of an instance: the incarnation of the process, counted by the host over all its starts of
+// this plugin, and a number that is unique within it. A handle of an earlier process is therefore unknown to a later one.
+func MakeHandle(incarnation, number uint32) uint64 { return uint64(incarnation)<<32 | uint64(number) }
 
 // Plugin is implemented by an author and passed to sdk.Serve.
 type Plugin interface {
 	// Describe is called at any time and does no work.
 	Describe() Info
 	// Open returns an instance, which implements the interface of the requested kind (storage.Store, vm.VM, …), and
-	// module.Module too if the description says so. If it implements io.Closer, Close ends it.
+	// module.Module too if the description says so. If it implements io.Closer, Close ends it, also while calls are under
+	// way. ctx ends when Open returns; host does not.
 	Open(ctx context.Context, host Host, req OpenRequest) (any, error)
 }
 
@@ -116,6 +122,8 @@ var (
 	ErrHostUnavailable = errors.New("the host is not attached")
 	ErrBadConfig       = errors.New("bad configuration")
 	ErrAPIMismatch     = errors.New("no API version in common")
+	ErrPanicked        = errors.New("the plugin panicked")
+	ErrDraining        = errors.New("the plugin is being stopped")
 )
 
 // Instances finds open instances by handle. The servers of the kinds use it.

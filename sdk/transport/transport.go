@@ -43,6 +43,17 @@ const (
 	Bulk
 )
 
+// String names the lane.
+func (l Lane) String() string {
+	switch l {
+	case Control:
+		return "control"
+	case Bulk:
+		return "bulk"
+	}
+	return "unknown"
+}
+
 // Message is one that was received.
 type Message struct {
 	Peer    PeerID
@@ -95,7 +106,8 @@ type LinkReport struct {
 type Transport interface {
 	// Listen opens the socket and returns the address in use. It may be called again after a restart with that address.
 	Listen(ctx context.Context, address string) (string, error)
-	// Attach opens a lane. There is at most one of each; a second replaces the first.
+	// Attach opens a lane, which lasts until Close or until ctx ends. There is at most one of each; a second replaces the
+	// first. The control lane begins with an event for each peer that is connected.
 	Attach(ctx context.Context, lane Lane) (Link, error)
 	// Probe measures the link to a connected peer with so many datagrams, at most 1000.
 	Probe(ctx context.Context, peer PeerID, datagrams int) (LinkReport, error)

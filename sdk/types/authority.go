@@ -89,22 +89,7 @@ func (a *Authority) Encode() []byte {
 	e.Uint(a.Salt)
 	e.Uint(uint64(len(a.Permissions)))
 	for _, p := range a.Permissions {
-		e.String(p.Name)
-		e.String(p.Parent)
-		e.Uint(uint64(p.Threshold))
-		e.Uint(uint64(len(p.Keys)))
-		for _, k := range p.Keys {
-			e.Byte(byte(k.Scheme))
-			e.Hash(k.Key)
-			e.Uint(uint64(k.Weight))
-		}
-		e.Uint(uint64(len(p.Accounts)))
-		for _, w := range p.Accounts {
-			e.Raw(w.Account[:])
-			e.String(w.Permission)
-			e.Uint(uint64(w.Weight))
-		}
-		e.Uint(p.Delay)
+		encodePermission(e, p)
 	}
 	e.Uint(uint64(len(a.Links)))
 	for _, l := range a.Links {
@@ -126,18 +111,7 @@ func DecodeAuthority(b []byte) (*Authority, error) {
 	}
 	a := &Authority{Salt: d.Uint()}
 	for range d.Count(MaxPermissions, 6) {
-		p := Permission{Name: d.String(MaxNameBytes), Parent: d.String(MaxNameBytes), Threshold: d.Uint32()}
-		for range d.Count(MaxAuthorities, 34) {
-			p.Keys = append(p.Keys, KeyWeight{Scheme(d.Byte()), d.Hash(), d.Uint32()})
-		}
-		for range d.Count(MaxAuthorities, 34) {
-			var w AccountWeight
-			copy(w.Account[:], d.Raw(32))
-			w.Permission, w.Weight = d.String(MaxNameBytes), d.Uint32()
-			p.Accounts = append(p.Accounts, w)
-		}
-		p.Delay = d.Uint()
-		a.Permissions = append(a.Permissions, p)
+		a.Permissions = append(a.Permissions, decodePermission(d))
 	}
 	for range d.Count(MaxLinks, 2) {
 		a.Links = append(a.Links, Link{d.String(2 * MaxNameBytes), d.String(MaxNameBytes)})
@@ -146,7 +120,44 @@ func DecodeAuthority(b []byte) (*Authority, error) {
 	if err := d.Finish(); err != nil {
 		return nil, fmt.Errorf("authority: %w", err)
 	}
-	return a, a.Validate()
+	if err := a.Validate(); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+func encodePermission(e *Encoder, p Permission) {
+	e.String(p.Name)
+	e.String(p.Parent)
+	e.Uint(uint64(p.Threshold))
+	e.Uint(uint64(len(p.Keys)))
+	for _, k := range p.Keys {
+		e.Byte(byte(k.Scheme))
+		e.Hash(k.Key)
+		e.Uint(uint64(k.Weight))
+	}
+	e.Uint(uint64(len(p.Accounts)))
+	for _, w := range p.Accounts {
+		e.Raw(w.Account[:])
+		e.String(w.Permission)
+		e.Uint(uint64(w.Weight))
+	}
+	e.Uint(p.Delay)
+}
+
+func decodePermission(d *Decoder) Permission {
+	p := Permission{Name: d.String(MaxNameBytes), Parent: d.String(MaxNameBytes), Threshold: d.Uint32()}
+	for range d.Count(MaxAuthorities, 34) {
+		p.Keys = append(p.Keys, KeyWeight{Scheme(d.Byte()), d.Hash(), d.Uint32()})
+	}
+	for range d.Count(MaxAuthorities, 34) {
+		var w AccountWeight
+		copy(w.Account[:], d.Raw(32))
+		w.Permission, w.Weight = d.String(MaxNameBytes), d.Uint32()
+		p.Accounts = append(p.Accounts, w)
+	}
+	p.Delay = d.Uint()
+	return p
 }
 
 // Find returns the permission with a name, or nil.
@@ -166,8 +177,13 @@ func (a *Authority) Sort() {
 }
 
 // Validate checks the tree: "owner" is its only root, every parent exists, depth and sizes are bounded, every threshold can
-// be reached, links and guard name permissions that exist, and everything is sorted without repetition.
+// be reached, links and guard name permissions that exist, and everything is sorted without repetition. What it accepts,
+// [DecodeAuthority] reads back from the encoding.
 func (a *Authority) Validate() error {
+	if len(a.Permissions) > MaxPermissions || len(a.Links) > MaxLinks {
+		return fmt.Errorf("authority: %w: %d permissions and %d links, at most %d and %d are allowed", ErrMalformed,
+			len(a.Permissions), len(a.Links), MaxPermissions, MaxLinks)
+	}
 	if p := a.Find(OwnerPermission); p == nil || p.Parent != "" {
 		return fmt.Errorf("authority: %w: the root permission %q is missing", ErrMalformed, OwnerPermission)
 	}
@@ -184,6 +200,9 @@ func (a *Authority) Validate() error {
 		if i > 0 && a.Links[i-1].Pattern >= l.Pattern {
 			return fmt.Errorf("authority: %w: links are not sorted at %q", ErrMalformed, l.Pattern)
 		}
+		if l.Pattern == "" || len(l.Pattern) > 2*MaxNameBytes || !printable(l.Pattern, "") {
+			return fmt.Errorf("authority: %w: bad link pattern %q", ErrMalformed, l.Pattern)
+		}
 		if a.Find(l.Permission) == nil {
 			return fmt.Errorf("authority: link %q: %w: permission %q does not exist", l.Pattern, ErrMalformed, l.Permission)
 		}
@@ -191,11 +210,25 @@ func (a *Authority) Validate() error {
 	if a.Find(a.Guard) == nil {
 		return fmt.Errorf("authority: guard: %w: permission %q does not exist", ErrMalformed, a.Guard)
 	}
+	if n := len(a.Encode()); n > MaxAuthorityBytes {
+		return fmt.Errorf("authority: %w: %d bytes, at most %d are allowed", ErrMalformed, n, MaxAuthorityBytes)
+	}
 	return nil
 }
 
+// printable tells whether s has only visible ASCII characters and none of those excluded, so that it reads the same in
+// every log, table and JSON document.
+func printable(s, excluded string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return !strings.ContainsAny(s, excluded)
+}
+
 func (a *Authority) validatePermission(p *Permission) error {
-	if p.Name == "" || strings.ContainsAny(p.Name, " .*") {
+	if p.Name == "" || len(p.Name) > MaxNameBytes || !printable(p.Name, ".*") {
 		return fmt.Errorf("%w: bad name", ErrMalformed)
 	}
 	if (p.Parent == "") != (p.Name == OwnerPermission) {
@@ -230,8 +263,8 @@ func (a *Authority) validatePermission(p *Permission) error {
 	}
 	for _, w := range p.Accounts {
 		id := "a" + string(w.Account[:]) + w.Permission
-		if w.Weight == 0 || w.Permission == "" || seen[id] {
-			return fmt.Errorf("%w: account %s repeated or without weight", ErrMalformed, w.Account)
+		if w.Weight == 0 || w.Permission == "" || len(w.Permission) > MaxNameBytes || !printable(w.Permission, ".*") || seen[id] {
+			return fmt.Errorf("%w: account %s repeated, without weight or with a bad permission", ErrMalformed, w.Account)
 		}
 		seen[id] = true
 		sum += uint64(w.Weight)

@@ -67,6 +67,12 @@ func bech32mDecode(hrp, s string) ([]byte, error) {
 	if len(s) > 128 {
 		return nil, fmt.Errorf("%w: %d characters are too many", ErrMalformed, len(s))
 	}
+	// Letters outside ASCII come first: some of them turn into ASCII letters when their case is changed.
+	for i := range len(s) {
+		if s[i] < '!' || s[i] > '~' {
+			return nil, fmt.Errorf("%w: byte 0x%02x at position %d", ErrMalformed, s[i], i+1)
+		}
+	}
 	if s != strings.ToLower(s) && s != strings.ToUpper(s) {
 		return nil, fmt.Errorf("%w: upper and lower case are mixed", ErrMalformed)
 	}

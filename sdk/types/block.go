@@ -64,7 +64,7 @@ func DecodeBody(b []byte) (*Body, error) {
 		out.Txs = make([][]byte, n)
 	}
 	for i := range out.Txs {
-		out.Txs[i] = d.Blob(MaxTxBytes * 2)
+		out.Txs[i] = d.Blob(MaxEnvelopeBytes)
 	}
 	if err := d.Finish(); err != nil {
 		return nil, fmt.Errorf("body: %w", err)
@@ -80,7 +80,7 @@ func (b *Body) BodyRoot(ids []TxID) Hash {
 		idLeaves[i] = ids[i][:]
 	}
 	idRoot, txRoot := MerkleRoot(idLeaves), MerkleRoot(b.Txs)
-	cert := Sum(DomainBody, b.Certificate)
+	cert := Sum(DomainCertificate, b.Certificate)
 	return Sum(DomainBody, idRoot[:], txRoot[:], cert[:])
 }
 

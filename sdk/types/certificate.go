@@ -97,6 +97,9 @@ func (c *Certificate) Verify(chain Hash, set *Set) error {
 	if c.Scheme != CertEd25519List {
 		return fmt.Errorf("%w: scheme %d is unknown", ErrBadCertificate, c.Scheme)
 	}
+	if err := set.Validate(); err != nil { // a set without weight would make an empty certificate good
+		return fmt.Errorf("%w: %w", ErrBadCertificate, err)
+	}
 	if c.SetHash != set.Hash() || c.Epoch != set.Epoch {
 		return fmt.Errorf("%w: made by set %s of epoch %d, want %s of epoch %d", ErrBadCertificate, c.SetHash.Short(), c.Epoch,
 			set.Hash().Short(), set.Epoch)

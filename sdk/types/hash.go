@@ -20,16 +20,21 @@ type TxID = Hash
 
 // Domain strings. Each hash and signature in the framework starts with exactly one of them.
 const (
-	DomainTx        = "paloalto/tx/1\x00"
-	DomainHeader    = "paloalto/header/1\x00"
-	DomainBody      = "paloalto/body/1\x00"
-	DomainSet       = "paloalto/set/1\x00"
-	DomainSign      = "paloalto/sign/1\x00"
-	DomainAccount   = "paloalto/account/1\x00"
-	DomainKey       = "paloalto/key/1\x00"
-	DomainExtension = "paloalto/extension/1\x00"
-	DomainReceipt   = "paloalto/receipt/1\x00"
-	DomainHello     = "paloalto/hello/1\x00"
+	DomainTx          = "paloalto/tx/1\x00"
+	DomainHeader      = "paloalto/header/1\x00"
+	DomainBody        = "paloalto/body/1\x00"
+	DomainCertificate = "paloalto/certificate/1\x00"
+	DomainSet         = "paloalto/set/1\x00"
+	DomainSign        = "paloalto/sign/1\x00"
+	DomainAccount     = "paloalto/account/1\x00"
+	DomainKey         = "paloalto/key/1\x00"
+	DomainExtension   = "paloalto/extension/1\x00"
+	DomainReceipt     = "paloalto/receipt/1\x00"
+	DomainStateKey    = "paloalto/statekey/1\x00"
+	DomainStateValue  = "paloalto/statevalue/1\x00"
+	DomainStateLeaf   = "paloalto/stateleaf/1\x00"
+	DomainStateBranch = "paloalto/statebranch/1\x00"
+	DomainHello       = "paloalto/hello/1\x00"
 )
 
 // Sum hashes a domain and the concatenation of parts.

@@ -1,6 +1,12 @@
 package types
 
-import "math/bits"
+import (
+	"fmt"
+	"math/bits"
+)
+
+// MaxHistory bounds the number of headers in a history, so that appending can never overflow.
+const MaxHistory = 1 << 62
 
 // History is a Merkle mountain range over the ids of a chain's headers, genesis first. Its root is what a header's
 // HistoryRoot holds. The zero value is the empty history.
@@ -47,8 +53,19 @@ func (h History) Encode() []byte {
 func DecodeHistory(b []byte) (History, error) {
 	d := NewDecoder(b)
 	h := History{Count: d.Uint()}
-	for range bits.OnesCount64(h.Count) {
-		h.Peaks = append(h.Peaks, d.Hash())
+	if h.Count > MaxHistory {
+		d.Fail("%d headers, at most %d are allowed", h.Count, uint64(MaxHistory))
 	}
-	return h, d.Finish()
+	if n := bits.OnesCount64(h.Count); d.Err() == nil && n*len(Hash{}) == d.Rest() {
+		h.Peaks = make([]Hash, n)
+	} else {
+		d.Fail("%d bytes for %d peaks", d.Rest(), n)
+	}
+	for i := range h.Peaks {
+		h.Peaks[i] = d.Hash()
+	}
+	if err := d.Finish(); err != nil {
+		return History{}, fmt.Errorf("history: %w", err)
+	}
+	return h, nil
 }

@@ -2,6 +2,7 @@ package types
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"math/bits"
 )
@@ -48,7 +49,8 @@ func MerkleRoot(leaves [][]byte) Hash {
 	return stack[0]
 }
 
-// MerkleProof shows that a leaf stands at Index among Count leaves.
+// MerkleProof shows that a leaf stands under a root. The root does not commit to the number of leaves: Index and Count are
+// shown only to one who knows Count from elsewhere; without that, a proof shows no more than that the leaf is there.
 type MerkleProof struct {
 	Index, Count uint64
 	Path         []Hash // siblings, from the leaf upwards
@@ -75,8 +77,36 @@ func MerkleProve(leaves [][]byte, i int) MerkleProof {
 	return p
 }
 
+// Encode returns the canonical bytes.
+func (p MerkleProof) Encode() []byte {
+	e := NewEncoder(24 + 32*len(p.Path))
+	e.Uint(p.Index)
+	e.Uint(p.Count)
+	e.Uint(uint64(len(p.Path)))
+	for _, h := range p.Path {
+		e.Hash(h)
+	}
+	return e.Bytes()
+}
+
+// DecodeMerkleProof is the inverse of [MerkleProof.Encode].
+func DecodeMerkleProof(b []byte) (MerkleProof, error) {
+	d := NewDecoder(b)
+	p := MerkleProof{Index: d.Uint(), Count: d.Uint()}
+	if n := d.Count(64, len(Hash{})); n > 0 {
+		p.Path = make([]Hash, n)
+	}
+	for i := range p.Path {
+		p.Path[i] = d.Hash()
+	}
+	if err := d.Finish(); err != nil {
+		return MerkleProof{}, fmt.Errorf("merkle proof: %w", err)
+	}
+	return p, nil
+}
+
 // ErrBadProof says that a proof does not lead to the root that it is checked against.
-var ErrBadProof = fmt.Errorf("proof does not match the root")
+var ErrBadProof = errors.New("proof does not match the root")
 
 // Verify checks that leaf stands at p.Index under root.
 func (p MerkleProof) Verify(root Hash, leaf []byte) error {

@@ -69,7 +69,10 @@ func DecodeSet(b []byte) (*Set, error) {
 	if err := d.Finish(); err != nil {
 		return nil, fmt.Errorf("set: %w", err)
 	}
-	return s, s.Validate()
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // ErrBadSet says that a set of producers is not usable.

@@ -6,10 +6,11 @@ import (
 
 // Limits of a transaction's parts. A chain's spec may set a lower total.
 const (
-	MaxTxBytes    = 1 << 20
-	MaxActions    = 256
-	MaxSignatures = 64
-	MaxNameBytes  = 64
+	MaxTxBytes       = 1 << 20
+	MaxEnvelopeBytes = 2 * MaxTxBytes // with its signatures
+	MaxActions       = 256
+	MaxSignatures    = 64
+	MaxNameBytes     = 64
 )
 
 // Action is one thing that a transaction asks of its module.
@@ -128,6 +129,9 @@ func (v *Envelope) Encode() []byte {
 
 // DecodeEnvelope is the inverse of [Envelope.Encode]. It does not look into Raw. The result aliases b.
 func DecodeEnvelope(b []byte) (*Envelope, error) {
+	if len(b) > MaxEnvelopeBytes {
+		return nil, fmt.Errorf("envelope: %w: %d bytes, at most %d are allowed", ErrMalformed, len(b), MaxEnvelopeBytes)
+	}
 	d := NewDecoder(b)
 	v := &Envelope{Raw: d.Blob(MaxTxBytes)}
 	if n := d.Count(MaxSignatures, 3); n > 0 {

@@ -86,6 +86,7 @@ type Event struct {
 	//	*Event_Built
 	//	*Event_Checked
 	//	*Event_Finalised
+	//	*Event_StartMore
 	Kind          isEvent_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -182,6 +183,15 @@ func (x *Event) GetFinalised() *Finalised {
 	return nil
 }
 
+func (x *Event) GetStartMore() *StartMore {
+	if x != nil {
+		if x, ok := x.Kind.(*Event_StartMore); ok {
+			return x.StartMore
+		}
+	}
+	return nil
+}
+
 type isEvent_Kind interface {
 	isEvent_Kind()
 }
@@ -210,6 +220,10 @@ type Event_Finalised struct {
 	Finalised *Finalised `protobuf:"bytes,6,opt,name=finalised,proto3,oneof"` // the core learned of finality by itself, by catching up
 }
 
+type Event_StartMore struct {
+	StartMore *StartMore `protobuf:"bytes,7,opt,name=start_more,json=startMore,proto3,oneof"` // as many as Start.more says follow it at once, when it is too large for one message
+}
+
 func (*Event_Start) isEvent_Kind() {}
 
 func (*Event_Woken) isEvent_Kind() {}
@@ -221,6 +235,8 @@ func (*Event_Built) isEvent_Kind() {}
 func (*Event_Checked) isEvent_Kind() {}
 
 func (*Event_Finalised) isEvent_Kind() {}
+
+func (*Event_StartMore) isEvent_Kind() {}
 
 type Start struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
@@ -234,6 +250,7 @@ type Start struct {
 	FinalCertificate []byte                 `protobuf:"bytes,8,opt,name=final_certificate,json=finalCertificate,proto3" json:"final_certificate,omitempty"` // empty if that is the genesis block
 	NowMs            uint64                 `protobuf:"varint,9,opt,name=now_ms,json=nowMs,proto3" json:"now_ms,omitempty"`
 	GenesisTimeMs    uint64                 `protobuf:"varint,10,opt,name=genesis_time_ms,json=genesisTimeMs,proto3" json:"genesis_time_ms,omitempty"`
+	More             uint32                 `protobuf:"varint,11,opt,name=more,proto3" json:"more,omitempty"` // number of StartMore events that follow
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -338,6 +355,66 @@ func (x *Start) GetGenesisTimeMs() uint64 {
 	return 0
 }
 
+func (x *Start) GetMore() uint32 {
+	if x != nil {
+		return x.More
+	}
+	return 0
+}
+
+// StartMore continues a Start: its snapshot is appended to the one so far, its records follow those so far.
+type StartMore struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Snapshot      []byte                 `protobuf:"bytes,1,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	Records       [][]byte               `protobuf:"bytes,2,rep,name=records,proto3" json:"records,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StartMore) Reset() {
+	*x = StartMore{}
+	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StartMore) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StartMore) ProtoMessage() {}
+
+func (x *StartMore) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StartMore.ProtoReflect.Descriptor instead.
+func (*StartMore) Descriptor() ([]byte, []int) {
+	return file_paloalto_consensus_v1_consensus_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *StartMore) GetSnapshot() []byte {
+	if x != nil {
+		return x.Snapshot
+	}
+	return nil
+}
+
+func (x *StartMore) GetRecords() [][]byte {
+	if x != nil {
+		return x.Records
+	}
+	return nil
+}
+
 type Woken struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	NowMs         uint64                 `protobuf:"varint,1,opt,name=now_ms,json=nowMs,proto3" json:"now_ms,omitempty"` // milliseconds of Unix time
@@ -347,7 +424,7 @@ type Woken struct {
 
 func (x *Woken) Reset() {
 	*x = Woken{}
-	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[2]
+	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -359,7 +436,7 @@ func (x *Woken) String() string {
 func (*Woken) ProtoMessage() {}
 
 func (x *Woken) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[2]
+	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -372,7 +449,7 @@ func (x *Woken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Woken.ProtoReflect.Descriptor instead.
 func (*Woken) Descriptor() ([]byte, []int) {
-	return file_paloalto_consensus_v1_consensus_proto_rawDescGZIP(), []int{2}
+	return file_paloalto_consensus_v1_consensus_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Woken) GetNowMs() uint64 {
@@ -393,7 +470,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[3]
+	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -405,7 +482,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[3]
+	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -418,7 +495,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_paloalto_consensus_v1_consensus_proto_rawDescGZIP(), []int{3}
+	return file_paloalto_consensus_v1_consensus_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Message) GetFrom() []byte {
@@ -454,7 +531,7 @@ type Built struct {
 
 func (x *Built) Reset() {
 	*x = Built{}
-	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[4]
+	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -466,7 +543,7 @@ func (x *Built) String() string {
 func (*Built) ProtoMessage() {}
 
 func (x *Built) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[4]
+	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -479,7 +556,7 @@ func (x *Built) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Built.ProtoReflect.Descriptor instead.
 func (*Built) Descriptor() ([]byte, []int) {
-	return file_paloalto_consensus_v1_consensus_proto_rawDescGZIP(), []int{4}
+	return file_paloalto_consensus_v1_consensus_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Built) GetSlot() uint64 {
@@ -522,7 +599,7 @@ type Checked struct {
 
 func (x *Checked) Reset() {
 	*x = Checked{}
-	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[5]
+	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -534,7 +611,7 @@ func (x *Checked) String() string {
 func (*Checked) ProtoMessage() {}
 
 func (x *Checked) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[5]
+	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -547,7 +624,7 @@ func (x *Checked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Checked.ProtoReflect.Descriptor instead.
 func (*Checked) Descriptor() ([]byte, []int) {
-	return file_paloalto_consensus_v1_consensus_proto_rawDescGZIP(), []int{5}
+	return file_paloalto_consensus_v1_consensus_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Checked) GetBlock() []byte {
@@ -589,7 +666,7 @@ type Finalised struct {
 
 func (x *Finalised) Reset() {
 	*x = Finalised{}
-	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[6]
+	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -601,7 +678,7 @@ func (x *Finalised) String() string {
 func (*Finalised) ProtoMessage() {}
 
 func (x *Finalised) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[6]
+	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -614,7 +691,7 @@ func (x *Finalised) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finalised.ProtoReflect.Descriptor instead.
 func (*Finalised) Descriptor() ([]byte, []int) {
-	return file_paloalto_consensus_v1_consensus_proto_rawDescGZIP(), []int{6}
+	return file_paloalto_consensus_v1_consensus_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Finalised) GetHeader() []byte {
@@ -658,7 +735,7 @@ type Ready struct {
 
 func (x *Ready) Reset() {
 	*x = Ready{}
-	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[7]
+	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -670,7 +747,7 @@ func (x *Ready) String() string {
 func (*Ready) ProtoMessage() {}
 
 func (x *Ready) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[7]
+	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -683,7 +760,7 @@ func (x *Ready) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ready.ProtoReflect.Descriptor instead.
 func (*Ready) Descriptor() ([]byte, []int) {
-	return file_paloalto_consensus_v1_consensus_proto_rawDescGZIP(), []int{7}
+	return file_paloalto_consensus_v1_consensus_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Ready) GetPersist() [][]byte {
@@ -785,7 +862,7 @@ type Unsigned struct {
 
 func (x *Unsigned) Reset() {
 	*x = Unsigned{}
-	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[8]
+	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -797,7 +874,7 @@ func (x *Unsigned) String() string {
 func (*Unsigned) ProtoMessage() {}
 
 func (x *Unsigned) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[8]
+	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -810,7 +887,7 @@ func (x *Unsigned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unsigned.ProtoReflect.Descriptor instead.
 func (*Unsigned) Descriptor() ([]byte, []int) {
-	return file_paloalto_consensus_v1_consensus_proto_rawDescGZIP(), []int{8}
+	return file_paloalto_consensus_v1_consensus_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Unsigned) GetPurpose() string {
@@ -858,7 +935,7 @@ type Outbound struct {
 
 func (x *Outbound) Reset() {
 	*x = Outbound{}
-	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[9]
+	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -870,7 +947,7 @@ func (x *Outbound) String() string {
 func (*Outbound) ProtoMessage() {}
 
 func (x *Outbound) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[9]
+	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -883,7 +960,7 @@ func (x *Outbound) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outbound.ProtoReflect.Descriptor instead.
 func (*Outbound) Descriptor() ([]byte, []int) {
-	return file_paloalto_consensus_v1_consensus_proto_rawDescGZIP(), []int{9}
+	return file_paloalto_consensus_v1_consensus_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Outbound) GetPayload() []byte {
@@ -915,7 +992,7 @@ type Build struct {
 
 func (x *Build) Reset() {
 	*x = Build{}
-	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[10]
+	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -927,7 +1004,7 @@ func (x *Build) String() string {
 func (*Build) ProtoMessage() {}
 
 func (x *Build) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[10]
+	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -940,7 +1017,7 @@ func (x *Build) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Build.ProtoReflect.Descriptor instead.
 func (*Build) Descriptor() ([]byte, []int) {
-	return file_paloalto_consensus_v1_consensus_proto_rawDescGZIP(), []int{10}
+	return file_paloalto_consensus_v1_consensus_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Build) GetSlot() uint64 {
@@ -1002,7 +1079,7 @@ type Check struct {
 
 func (x *Check) Reset() {
 	*x = Check{}
-	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[11]
+	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1014,7 +1091,7 @@ func (x *Check) String() string {
 func (*Check) ProtoMessage() {}
 
 func (x *Check) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[11]
+	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1027,7 +1104,7 @@ func (x *Check) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Check.ProtoReflect.Descriptor instead.
 func (*Check) Descriptor() ([]byte, []int) {
-	return file_paloalto_consensus_v1_consensus_proto_rawDescGZIP(), []int{11}
+	return file_paloalto_consensus_v1_consensus_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Check) GetHeader() []byte {
@@ -1054,7 +1131,7 @@ type Final struct {
 
 func (x *Final) Reset() {
 	*x = Final{}
-	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[12]
+	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1066,7 +1143,7 @@ func (x *Final) String() string {
 func (*Final) ProtoMessage() {}
 
 func (x *Final) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[12]
+	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1079,7 +1156,7 @@ func (x *Final) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Final.ProtoReflect.Descriptor instead.
 func (*Final) Descriptor() ([]byte, []int) {
-	return file_paloalto_consensus_v1_consensus_proto_rawDescGZIP(), []int{12}
+	return file_paloalto_consensus_v1_consensus_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Final) GetBlock() []byte {
@@ -1105,7 +1182,7 @@ type Epoch struct {
 
 func (x *Epoch) Reset() {
 	*x = Epoch{}
-	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[13]
+	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1117,7 +1194,7 @@ func (x *Epoch) String() string {
 func (*Epoch) ProtoMessage() {}
 
 func (x *Epoch) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[13]
+	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1130,7 +1207,7 @@ func (x *Epoch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Epoch.ProtoReflect.Descriptor instead.
 func (*Epoch) Descriptor() ([]byte, []int) {
-	return file_paloalto_consensus_v1_consensus_proto_rawDescGZIP(), []int{13}
+	return file_paloalto_consensus_v1_consensus_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Epoch) GetSet() []byte {
@@ -1150,7 +1227,7 @@ type EndEpochRequest struct {
 
 func (x *EndEpochRequest) Reset() {
 	*x = EndEpochRequest{}
-	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[14]
+	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1162,7 +1239,7 @@ func (x *EndEpochRequest) String() string {
 func (*EndEpochRequest) ProtoMessage() {}
 
 func (x *EndEpochRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[14]
+	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1175,7 +1252,7 @@ func (x *EndEpochRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndEpochRequest.ProtoReflect.Descriptor instead.
 func (*EndEpochRequest) Descriptor() ([]byte, []int) {
-	return file_paloalto_consensus_v1_consensus_proto_rawDescGZIP(), []int{14}
+	return file_paloalto_consensus_v1_consensus_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *EndEpochRequest) GetInstance() uint64 {
@@ -1201,7 +1278,7 @@ type EndEpochResponse struct {
 
 func (x *EndEpochResponse) Reset() {
 	*x = EndEpochResponse{}
-	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[15]
+	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1213,7 +1290,7 @@ func (x *EndEpochResponse) String() string {
 func (*EndEpochResponse) ProtoMessage() {}
 
 func (x *EndEpochResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[15]
+	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1226,7 +1303,7 @@ func (x *EndEpochResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndEpochResponse.ProtoReflect.Descriptor instead.
 func (*EndEpochResponse) Descriptor() ([]byte, []int) {
-	return file_paloalto_consensus_v1_consensus_proto_rawDescGZIP(), []int{15}
+	return file_paloalto_consensus_v1_consensus_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *EndEpochResponse) GetSet() []byte {
@@ -1240,15 +1317,17 @@ var File_paloalto_consensus_v1_consensus_proto protoreflect.FileDescriptor
 
 const file_paloalto_consensus_v1_consensus_proto_rawDesc = "" +
 	"\n" +
-	"%paloalto/consensus/v1/consensus.proto\x12\x15paloalto.consensus.v1\"\xeb\x02\n" +
+	"%paloalto/consensus/v1/consensus.proto\x12\x15paloalto.consensus.v1\"\xae\x03\n" +
 	"\x05Event\x124\n" +
 	"\x05start\x18\x01 \x01(\v2\x1c.paloalto.consensus.v1.StartH\x00R\x05start\x124\n" +
 	"\x05woken\x18\x02 \x01(\v2\x1c.paloalto.consensus.v1.WokenH\x00R\x05woken\x12:\n" +
 	"\amessage\x18\x03 \x01(\v2\x1e.paloalto.consensus.v1.MessageH\x00R\amessage\x124\n" +
 	"\x05built\x18\x04 \x01(\v2\x1c.paloalto.consensus.v1.BuiltH\x00R\x05built\x12:\n" +
 	"\achecked\x18\x05 \x01(\v2\x1e.paloalto.consensus.v1.CheckedH\x00R\achecked\x12@\n" +
-	"\tfinalised\x18\x06 \x01(\v2 .paloalto.consensus.v1.FinalisedH\x00R\tfinalisedB\x06\n" +
-	"\x04kind\"\xb3\x02\n" +
+	"\tfinalised\x18\x06 \x01(\v2 .paloalto.consensus.v1.FinalisedH\x00R\tfinalised\x12A\n" +
+	"\n" +
+	"start_more\x18\a \x01(\v2 .paloalto.consensus.v1.StartMoreH\x00R\tstartMoreB\x06\n" +
+	"\x04kind\"\xc7\x02\n" +
 	"\x05Start\x12\x1a\n" +
 	"\binstance\x18\x01 \x01(\x04R\binstance\x12%\n" +
 	"\x0egenesis_header\x18\x02 \x01(\fR\rgenesisHeader\x12\x10\n" +
@@ -1260,7 +1339,11 @@ const file_paloalto_consensus_v1_consensus_proto_rawDesc = "" +
 	"\x11final_certificate\x18\b \x01(\fR\x10finalCertificate\x12\x15\n" +
 	"\x06now_ms\x18\t \x01(\x04R\x05nowMs\x12&\n" +
 	"\x0fgenesis_time_ms\x18\n" +
-	" \x01(\x04R\rgenesisTimeMs\"\x1e\n" +
+	" \x01(\x04R\rgenesisTimeMs\x12\x12\n" +
+	"\x04more\x18\v \x01(\rR\x04more\"A\n" +
+	"\tStartMore\x12\x1a\n" +
+	"\bsnapshot\x18\x01 \x01(\fR\bsnapshot\x12\x18\n" +
+	"\arecords\x18\x02 \x03(\fR\arecords\"\x1e\n" +
 	"\x05Woken\x12\x15\n" +
 	"\x06now_ms\x18\x01 \x01(\x04R\x05nowMs\"N\n" +
 	"\aMessage\x12\x12\n" +
@@ -1353,50 +1436,52 @@ func file_paloalto_consensus_v1_consensus_proto_rawDescGZIP() []byte {
 }
 
 var file_paloalto_consensus_v1_consensus_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_paloalto_consensus_v1_consensus_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_paloalto_consensus_v1_consensus_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_paloalto_consensus_v1_consensus_proto_goTypes = []any{
 	(Error)(0),               // 0: paloalto.consensus.v1.Error
 	(*Event)(nil),            // 1: paloalto.consensus.v1.Event
 	(*Start)(nil),            // 2: paloalto.consensus.v1.Start
-	(*Woken)(nil),            // 3: paloalto.consensus.v1.Woken
-	(*Message)(nil),          // 4: paloalto.consensus.v1.Message
-	(*Built)(nil),            // 5: paloalto.consensus.v1.Built
-	(*Checked)(nil),          // 6: paloalto.consensus.v1.Checked
-	(*Finalised)(nil),        // 7: paloalto.consensus.v1.Finalised
-	(*Ready)(nil),            // 8: paloalto.consensus.v1.Ready
-	(*Unsigned)(nil),         // 9: paloalto.consensus.v1.Unsigned
-	(*Outbound)(nil),         // 10: paloalto.consensus.v1.Outbound
-	(*Build)(nil),            // 11: paloalto.consensus.v1.Build
-	(*Check)(nil),            // 12: paloalto.consensus.v1.Check
-	(*Final)(nil),            // 13: paloalto.consensus.v1.Final
-	(*Epoch)(nil),            // 14: paloalto.consensus.v1.Epoch
-	(*EndEpochRequest)(nil),  // 15: paloalto.consensus.v1.EndEpochRequest
-	(*EndEpochResponse)(nil), // 16: paloalto.consensus.v1.EndEpochResponse
-	nil,                      // 17: paloalto.consensus.v1.EndEpochRequest.ValuesEntry
+	(*StartMore)(nil),        // 3: paloalto.consensus.v1.StartMore
+	(*Woken)(nil),            // 4: paloalto.consensus.v1.Woken
+	(*Message)(nil),          // 5: paloalto.consensus.v1.Message
+	(*Built)(nil),            // 6: paloalto.consensus.v1.Built
+	(*Checked)(nil),          // 7: paloalto.consensus.v1.Checked
+	(*Finalised)(nil),        // 8: paloalto.consensus.v1.Finalised
+	(*Ready)(nil),            // 9: paloalto.consensus.v1.Ready
+	(*Unsigned)(nil),         // 10: paloalto.consensus.v1.Unsigned
+	(*Outbound)(nil),         // 11: paloalto.consensus.v1.Outbound
+	(*Build)(nil),            // 12: paloalto.consensus.v1.Build
+	(*Check)(nil),            // 13: paloalto.consensus.v1.Check
+	(*Final)(nil),            // 14: paloalto.consensus.v1.Final
+	(*Epoch)(nil),            // 15: paloalto.consensus.v1.Epoch
+	(*EndEpochRequest)(nil),  // 16: paloalto.consensus.v1.EndEpochRequest
+	(*EndEpochResponse)(nil), // 17: paloalto.consensus.v1.EndEpochResponse
+	nil,                      // 18: paloalto.consensus.v1.EndEpochRequest.ValuesEntry
 }
 var file_paloalto_consensus_v1_consensus_proto_depIdxs = []int32{
 	2,  // 0: paloalto.consensus.v1.Event.start:type_name -> paloalto.consensus.v1.Start
-	3,  // 1: paloalto.consensus.v1.Event.woken:type_name -> paloalto.consensus.v1.Woken
-	4,  // 2: paloalto.consensus.v1.Event.message:type_name -> paloalto.consensus.v1.Message
-	5,  // 3: paloalto.consensus.v1.Event.built:type_name -> paloalto.consensus.v1.Built
-	6,  // 4: paloalto.consensus.v1.Event.checked:type_name -> paloalto.consensus.v1.Checked
-	7,  // 5: paloalto.consensus.v1.Event.finalised:type_name -> paloalto.consensus.v1.Finalised
-	9,  // 6: paloalto.consensus.v1.Ready.sign:type_name -> paloalto.consensus.v1.Unsigned
-	10, // 7: paloalto.consensus.v1.Ready.send:type_name -> paloalto.consensus.v1.Outbound
-	11, // 8: paloalto.consensus.v1.Ready.build:type_name -> paloalto.consensus.v1.Build
-	12, // 9: paloalto.consensus.v1.Ready.check:type_name -> paloalto.consensus.v1.Check
-	13, // 10: paloalto.consensus.v1.Ready.final:type_name -> paloalto.consensus.v1.Final
-	14, // 11: paloalto.consensus.v1.Ready.epoch:type_name -> paloalto.consensus.v1.Epoch
-	17, // 12: paloalto.consensus.v1.EndEpochRequest.values:type_name -> paloalto.consensus.v1.EndEpochRequest.ValuesEntry
-	1,  // 13: paloalto.consensus.v1.ConsensusService.Run:input_type -> paloalto.consensus.v1.Event
-	15, // 14: paloalto.consensus.v1.ConsensusService.EndEpoch:input_type -> paloalto.consensus.v1.EndEpochRequest
-	8,  // 15: paloalto.consensus.v1.ConsensusService.Run:output_type -> paloalto.consensus.v1.Ready
-	16, // 16: paloalto.consensus.v1.ConsensusService.EndEpoch:output_type -> paloalto.consensus.v1.EndEpochResponse
-	15, // [15:17] is the sub-list for method output_type
-	13, // [13:15] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	4,  // 1: paloalto.consensus.v1.Event.woken:type_name -> paloalto.consensus.v1.Woken
+	5,  // 2: paloalto.consensus.v1.Event.message:type_name -> paloalto.consensus.v1.Message
+	6,  // 3: paloalto.consensus.v1.Event.built:type_name -> paloalto.consensus.v1.Built
+	7,  // 4: paloalto.consensus.v1.Event.checked:type_name -> paloalto.consensus.v1.Checked
+	8,  // 5: paloalto.consensus.v1.Event.finalised:type_name -> paloalto.consensus.v1.Finalised
+	3,  // 6: paloalto.consensus.v1.Event.start_more:type_name -> paloalto.consensus.v1.StartMore
+	10, // 7: paloalto.consensus.v1.Ready.sign:type_name -> paloalto.consensus.v1.Unsigned
+	11, // 8: paloalto.consensus.v1.Ready.send:type_name -> paloalto.consensus.v1.Outbound
+	12, // 9: paloalto.consensus.v1.Ready.build:type_name -> paloalto.consensus.v1.Build
+	13, // 10: paloalto.consensus.v1.Ready.check:type_name -> paloalto.consensus.v1.Check
+	14, // 11: paloalto.consensus.v1.Ready.final:type_name -> paloalto.consensus.v1.Final
+	15, // 12: paloalto.consensus.v1.Ready.epoch:type_name -> paloalto.consensus.v1.Epoch
+	18, // 13: paloalto.consensus.v1.EndEpochRequest.values:type_name -> paloalto.consensus.v1.EndEpochRequest.ValuesEntry
+	1,  // 14: paloalto.consensus.v1.ConsensusService.Run:input_type -> paloalto.consensus.v1.Event
+	16, // 15: paloalto.consensus.v1.ConsensusService.EndEpoch:input_type -> paloalto.consensus.v1.EndEpochRequest
+	9,  // 16: paloalto.consensus.v1.ConsensusService.Run:output_type -> paloalto.consensus.v1.Ready
+	17, // 17: paloalto.consensus.v1.ConsensusService.EndEpoch:output_type -> paloalto.consensus.v1.EndEpochResponse
+	16, // [16:18] is the sub-list for method output_type
+	14, // [14:16] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_paloalto_consensus_v1_consensus_proto_init() }
@@ -1411,6 +1496,7 @@ func file_paloalto_consensus_v1_consensus_proto_init() {
 		(*Event_Built)(nil),
 		(*Event_Checked)(nil),
 		(*Event_Finalised)(nil),
+		(*Event_StartMore)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1418,7 +1504,7 @@ func file_paloalto_consensus_v1_consensus_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_paloalto_consensus_v1_consensus_proto_rawDesc), len(file_paloalto_consensus_v1_consensus_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   17,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -273,7 +273,7 @@ func (x *Tx) GetBytes() uint32 {
 
 type Action struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Name          []byte                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"` // as the signer wrote it, which need not be UTF-8
 	Body          []byte                 `protobuf:"bytes,2,opt,name=body,proto3" json:"body,omitempty"`
 	MaxSpend      uint64                 `protobuf:"varint,3,opt,name=max_spend,json=maxSpend,proto3" json:"max_spend,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -310,11 +310,11 @@ func (*Action) Descriptor() ([]byte, []int) {
 	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{3}
 }
 
-func (x *Action) GetName() string {
+func (x *Action) GetName() []byte {
 	if x != nil {
 		return x.Name
 	}
-	return ""
+	return nil
 }
 
 func (x *Action) GetBody() []byte {
@@ -386,6 +386,7 @@ func (x *CheckRequest) GetTxs() []*Tx {
 type CheckResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Checks        []*TxCheck             `protobuf:"bytes,1,rep,name=checks,proto3" json:"checks,omitempty"` // as many as txs
+	Fault         string                 `protobuf:"bytes,2,opt,name=fault,proto3" json:"fault,omitempty"`   // not empty: the module broke a limit of the protocol; nothing else counts
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -425,6 +426,13 @@ func (x *CheckResponse) GetChecks() []*TxCheck {
 		return x.Checks
 	}
 	return nil
+}
+
+func (x *CheckResponse) GetFault() string {
+	if x != nil {
+		return x.Fault
+	}
+	return ""
 }
 
 type TxCheck struct {
@@ -733,6 +741,7 @@ type Begin struct {
 	Extensions    [][]byte               `protobuf:"bytes,10,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	Values        []*Value               `protobuf:"bytes,11,rep,name=values,proto3" json:"values,omitempty"` // of the items that Check declared and the due items named
 	Params        map[string][]byte      `protobuf:"bytes,12,rep,name=params,proto3" json:"params,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Last          bool                   `protobuf:"varint,13,opt,name=last,proto3" json:"last,omitempty"` // no further piece
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -849,6 +858,13 @@ func (x *Begin) GetParams() map[string][]byte {
 		return x.Params
 	}
 	return nil
+}
+
+func (x *Begin) GetLast() bool {
+	if x != nil {
+		return x.Last
+	}
+	return false
 }
 
 type Due struct {
@@ -971,10 +987,10 @@ func (x *Value) GetPresent() bool {
 	return false
 }
 
-// Ask wants values in the middle of a block. The core charges the transaction and limits it.
+// Ask wants values: of items, or of a range. In Execute the core charges the transaction and limits it.
 type Ask struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Tx            uint32                 `protobuf:"varint,1,opt,name=tx,proto3" json:"tx,omitempty"` // index in Begin.txs; 2^32-1: for due items and extensions
+	Tx            uint32                 `protobuf:"varint,1,opt,name=tx,proto3" json:"tx,omitempty"` // index in Begin.txs; 2^32-1: for due items and extensions, and outside Execute
 	Items         []*Item                `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	ScanStart     *Item                  `protobuf:"bytes,3,opt,name=scan_start,json=scanStart,proto3" json:"scan_start,omitempty"` // if set: a scan instead, up to scan_end, exclusive
 	ScanEnd       *Item                  `protobuf:"bytes,4,opt,name=scan_end,json=scanEnd,proto3" json:"scan_end,omitempty"`
@@ -1048,11 +1064,14 @@ func (x *Ask) GetScanLimit() uint32 {
 	return 0
 }
 
+// Answer has the values of an Ask: of items in their order, without repeating them; of a range with them.
 type Answer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Values        []*Value               `protobuf:"bytes,1,rep,name=values,proto3" json:"values,omitempty"`
-	More          bool                   `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`
-	Error         string                 `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
+	More          bool                   `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`                               // of a range, in its last piece: there are further items
+	Error         string                 `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`                              // the ask was refused, and why
+	Code          Error                  `protobuf:"varint,4,opt,name=code,proto3,enum=paloalto.module.v1.Error" json:"code,omitempty"` // with error
+	Partial       bool                   `protobuf:"varint,5,opt,name=partial,proto3" json:"partial,omitempty"`                         // another piece of this answer follows
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1108,10 +1127,26 @@ func (x *Answer) GetError() string {
 	return ""
 }
 
+func (x *Answer) GetCode() Error {
+	if x != nil {
+		return x.Code
+	}
+	return Error_ERROR_UNSPECIFIED
+}
+
+func (x *Answer) GetPartial() bool {
+	if x != nil {
+		return x.Partial
+	}
+	return false
+}
+
 type End struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Results       []*TxResult            `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"` // as many as txs
-	Block         *TxResult              `protobuf:"bytes,2,opt,name=block,proto3" json:"block,omitempty"`     // effects of due items and extensions, before those of the transactions
+	Block         *TxResult              `protobuf:"bytes,2,opt,name=block,proto3" json:"block,omitempty"`     // effects of due items and extensions, before those of the transactions; in one piece only
+	Last          bool                   `protobuf:"varint,3,opt,name=last,proto3" json:"last,omitempty"`      // no further piece
+	Fault         string                 `protobuf:"bytes,4,opt,name=fault,proto3" json:"fault,omitempty"`     // not empty: the module broke a limit of the protocol; nothing else counts
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1158,6 +1193,20 @@ func (x *End) GetBlock() *TxResult {
 		return x.Block
 	}
 	return nil
+}
+
+func (x *End) GetLast() bool {
+	if x != nil {
+		return x.Last
+	}
+	return false
+}
+
+func (x *End) GetFault() string {
+	if x != nil {
+		return x.Fault
+	}
+	return ""
 }
 
 type TxResult struct {
@@ -1482,29 +1531,31 @@ func (x *EventData) GetItem() []byte {
 	return nil
 }
 
-type ExtendRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Instance      uint64                 `protobuf:"varint,1,opt,name=instance,proto3" json:"instance,omitempty"`
-	Slot          uint64                 `protobuf:"varint,2,opt,name=slot,proto3" json:"slot,omitempty"`
-	Values        []*Value               `protobuf:"bytes,3,rep,name=values,proto3" json:"values,omitempty"`
+type ExtendInput struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Kind:
+	//
+	//	*ExtendInput_Begin
+	//	*ExtendInput_Answer
+	Kind          isExtendInput_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *ExtendRequest) Reset() {
-	*x = ExtendRequest{}
+func (x *ExtendInput) Reset() {
+	*x = ExtendInput{}
 	mi := &file_paloalto_module_v1_module_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *ExtendRequest) String() string {
+func (x *ExtendInput) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*ExtendRequest) ProtoMessage() {}
+func (*ExtendInput) ProtoMessage() {}
 
-func (x *ExtendRequest) ProtoReflect() protoreflect.Message {
+func (x *ExtendInput) ProtoReflect() protoreflect.Message {
 	mi := &file_paloalto_module_v1_module_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -1516,54 +1567,208 @@ func (x *ExtendRequest) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use ExtendRequest.ProtoReflect.Descriptor instead.
-func (*ExtendRequest) Descriptor() ([]byte, []int) {
+// Deprecated: Use ExtendInput.ProtoReflect.Descriptor instead.
+func (*ExtendInput) Descriptor() ([]byte, []int) {
 	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{20}
 }
 
-func (x *ExtendRequest) GetInstance() uint64 {
+func (x *ExtendInput) GetKind() isExtendInput_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return nil
+}
+
+func (x *ExtendInput) GetBegin() *ExtendBegin {
+	if x != nil {
+		if x, ok := x.Kind.(*ExtendInput_Begin); ok {
+			return x.Begin
+		}
+	}
+	return nil
+}
+
+func (x *ExtendInput) GetAnswer() *Answer {
+	if x != nil {
+		if x, ok := x.Kind.(*ExtendInput_Answer); ok {
+			return x.Answer
+		}
+	}
+	return nil
+}
+
+type isExtendInput_Kind interface {
+	isExtendInput_Kind()
+}
+
+type ExtendInput_Begin struct {
+	Begin *ExtendBegin `protobuf:"bytes,1,opt,name=begin,proto3,oneof"`
+}
+
+type ExtendInput_Answer struct {
+	Answer *Answer `protobuf:"bytes,2,opt,name=answer,proto3,oneof"`
+}
+
+func (*ExtendInput_Begin) isExtendInput_Kind() {}
+
+func (*ExtendInput_Answer) isExtendInput_Kind() {}
+
+type ExtendOutput struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Kind:
+	//
+	//	*ExtendOutput_Ask
+	//	*ExtendOutput_End
+	Kind          isExtendOutput_Kind `protobuf_oneof:"kind"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExtendOutput) Reset() {
+	*x = ExtendOutput{}
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExtendOutput) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExtendOutput) ProtoMessage() {}
+
+func (x *ExtendOutput) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExtendOutput.ProtoReflect.Descriptor instead.
+func (*ExtendOutput) Descriptor() ([]byte, []int) {
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ExtendOutput) GetKind() isExtendOutput_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return nil
+}
+
+func (x *ExtendOutput) GetAsk() *Ask {
+	if x != nil {
+		if x, ok := x.Kind.(*ExtendOutput_Ask); ok {
+			return x.Ask
+		}
+	}
+	return nil
+}
+
+func (x *ExtendOutput) GetEnd() *ExtendEnd {
+	if x != nil {
+		if x, ok := x.Kind.(*ExtendOutput_End); ok {
+			return x.End
+		}
+	}
+	return nil
+}
+
+type isExtendOutput_Kind interface {
+	isExtendOutput_Kind()
+}
+
+type ExtendOutput_Ask struct {
+	Ask *Ask `protobuf:"bytes,1,opt,name=ask,proto3,oneof"`
+}
+
+type ExtendOutput_End struct {
+	End *ExtendEnd `protobuf:"bytes,2,opt,name=end,proto3,oneof"`
+}
+
+func (*ExtendOutput_Ask) isExtendOutput_Kind() {}
+
+func (*ExtendOutput_End) isExtendOutput_Kind() {}
+
+type ExtendBegin struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Instance      uint64                 `protobuf:"varint,1,opt,name=instance,proto3" json:"instance,omitempty"`
+	Slot          uint64                 `protobuf:"varint,2,opt,name=slot,proto3" json:"slot,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExtendBegin) Reset() {
+	*x = ExtendBegin{}
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExtendBegin) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExtendBegin) ProtoMessage() {}
+
+func (x *ExtendBegin) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExtendBegin.ProtoReflect.Descriptor instead.
+func (*ExtendBegin) Descriptor() ([]byte, []int) {
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ExtendBegin) GetInstance() uint64 {
 	if x != nil {
 		return x.Instance
 	}
 	return 0
 }
 
-func (x *ExtendRequest) GetSlot() uint64 {
+func (x *ExtendBegin) GetSlot() uint64 {
 	if x != nil {
 		return x.Slot
 	}
 	return 0
 }
 
-func (x *ExtendRequest) GetValues() []*Value {
-	if x != nil {
-		return x.Values
-	}
-	return nil
-}
-
-type ExtendResponse struct {
+type ExtendEnd struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Extension     []byte                 `protobuf:"bytes,1,opt,name=extension,proto3" json:"extension,omitempty"` // at most 4 KiB; empty: none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *ExtendResponse) Reset() {
-	*x = ExtendResponse{}
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[21]
+func (x *ExtendEnd) Reset() {
+	*x = ExtendEnd{}
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *ExtendResponse) String() string {
+func (x *ExtendEnd) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*ExtendResponse) ProtoMessage() {}
+func (*ExtendEnd) ProtoMessage() {}
 
-func (x *ExtendResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[21]
+func (x *ExtendEnd) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1574,19 +1779,183 @@ func (x *ExtendResponse) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use ExtendResponse.ProtoReflect.Descriptor instead.
-func (*ExtendResponse) Descriptor() ([]byte, []int) {
-	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{21}
+// Deprecated: Use ExtendEnd.ProtoReflect.Descriptor instead.
+func (*ExtendEnd) Descriptor() ([]byte, []int) {
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{23}
 }
 
-func (x *ExtendResponse) GetExtension() []byte {
+func (x *ExtendEnd) GetExtension() []byte {
 	if x != nil {
 		return x.Extension
 	}
 	return nil
 }
 
-type QueryRequest struct {
+type QueryInput struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Kind:
+	//
+	//	*QueryInput_Begin
+	//	*QueryInput_Answer
+	Kind          isQueryInput_Kind `protobuf_oneof:"kind"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryInput) Reset() {
+	*x = QueryInput{}
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryInput) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryInput) ProtoMessage() {}
+
+func (x *QueryInput) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryInput.ProtoReflect.Descriptor instead.
+func (*QueryInput) Descriptor() ([]byte, []int) {
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *QueryInput) GetKind() isQueryInput_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return nil
+}
+
+func (x *QueryInput) GetBegin() *QueryBegin {
+	if x != nil {
+		if x, ok := x.Kind.(*QueryInput_Begin); ok {
+			return x.Begin
+		}
+	}
+	return nil
+}
+
+func (x *QueryInput) GetAnswer() *Answer {
+	if x != nil {
+		if x, ok := x.Kind.(*QueryInput_Answer); ok {
+			return x.Answer
+		}
+	}
+	return nil
+}
+
+type isQueryInput_Kind interface {
+	isQueryInput_Kind()
+}
+
+type QueryInput_Begin struct {
+	Begin *QueryBegin `protobuf:"bytes,1,opt,name=begin,proto3,oneof"`
+}
+
+type QueryInput_Answer struct {
+	Answer *Answer `protobuf:"bytes,2,opt,name=answer,proto3,oneof"`
+}
+
+func (*QueryInput_Begin) isQueryInput_Kind() {}
+
+func (*QueryInput_Answer) isQueryInput_Kind() {}
+
+type QueryOutput struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Kind:
+	//
+	//	*QueryOutput_Ask
+	//	*QueryOutput_End
+	Kind          isQueryOutput_Kind `protobuf_oneof:"kind"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryOutput) Reset() {
+	*x = QueryOutput{}
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryOutput) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryOutput) ProtoMessage() {}
+
+func (x *QueryOutput) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryOutput.ProtoReflect.Descriptor instead.
+func (*QueryOutput) Descriptor() ([]byte, []int) {
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *QueryOutput) GetKind() isQueryOutput_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return nil
+}
+
+func (x *QueryOutput) GetAsk() *Ask {
+	if x != nil {
+		if x, ok := x.Kind.(*QueryOutput_Ask); ok {
+			return x.Ask
+		}
+	}
+	return nil
+}
+
+func (x *QueryOutput) GetEnd() *QueryEnd {
+	if x != nil {
+		if x, ok := x.Kind.(*QueryOutput_End); ok {
+			return x.End
+		}
+	}
+	return nil
+}
+
+type isQueryOutput_Kind interface {
+	isQueryOutput_Kind()
+}
+
+type QueryOutput_Ask struct {
+	Ask *Ask `protobuf:"bytes,1,opt,name=ask,proto3,oneof"`
+}
+
+type QueryOutput_End struct {
+	End *QueryEnd `protobuf:"bytes,2,opt,name=end,proto3,oneof"`
+}
+
+func (*QueryOutput_Ask) isQueryOutput_Kind() {}
+
+func (*QueryOutput_End) isQueryOutput_Kind() {}
+
+type QueryBegin struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Instance      uint64                 `protobuf:"varint,1,opt,name=instance,proto3" json:"instance,omitempty"`
 	Caller        []byte                 `protobuf:"bytes,2,opt,name=caller,proto3" json:"caller,omitempty"` // account id; empty: anybody
@@ -1594,26 +1963,25 @@ type QueryRequest struct {
 	Clock         uint64                 `protobuf:"varint,4,opt,name=clock,proto3" json:"clock,omitempty"`
 	Path          string                 `protobuf:"bytes,5,opt,name=path,proto3" json:"path,omitempty"`
 	Argument      []byte                 `protobuf:"bytes,6,opt,name=argument,proto3" json:"argument,omitempty"`
-	Values        []*Value               `protobuf:"bytes,7,rep,name=values,proto3" json:"values,omitempty"` // answers to the previous response's needs
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *QueryRequest) Reset() {
-	*x = QueryRequest{}
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[22]
+func (x *QueryBegin) Reset() {
+	*x = QueryBegin{}
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *QueryRequest) String() string {
+func (x *QueryBegin) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*QueryRequest) ProtoMessage() {}
+func (*QueryBegin) ProtoMessage() {}
 
-func (x *QueryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[22]
+func (x *QueryBegin) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1624,87 +1992,76 @@ func (x *QueryRequest) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use QueryRequest.ProtoReflect.Descriptor instead.
-func (*QueryRequest) Descriptor() ([]byte, []int) {
-	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{22}
+// Deprecated: Use QueryBegin.ProtoReflect.Descriptor instead.
+func (*QueryBegin) Descriptor() ([]byte, []int) {
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{26}
 }
 
-func (x *QueryRequest) GetInstance() uint64 {
+func (x *QueryBegin) GetInstance() uint64 {
 	if x != nil {
 		return x.Instance
 	}
 	return 0
 }
 
-func (x *QueryRequest) GetCaller() []byte {
+func (x *QueryBegin) GetCaller() []byte {
 	if x != nil {
 		return x.Caller
 	}
 	return nil
 }
 
-func (x *QueryRequest) GetHeight() uint64 {
+func (x *QueryBegin) GetHeight() uint64 {
 	if x != nil {
 		return x.Height
 	}
 	return 0
 }
 
-func (x *QueryRequest) GetClock() uint64 {
+func (x *QueryBegin) GetClock() uint64 {
 	if x != nil {
 		return x.Clock
 	}
 	return 0
 }
 
-func (x *QueryRequest) GetPath() string {
+func (x *QueryBegin) GetPath() string {
 	if x != nil {
 		return x.Path
 	}
 	return ""
 }
 
-func (x *QueryRequest) GetArgument() []byte {
+func (x *QueryBegin) GetArgument() []byte {
 	if x != nil {
 		return x.Argument
 	}
 	return nil
 }
 
-func (x *QueryRequest) GetValues() []*Value {
-	if x != nil {
-		return x.Values
-	}
-	return nil
-}
-
-type QueryResponse struct {
+type QueryEnd struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Answer        []byte                 `protobuf:"bytes,1,opt,name=answer,proto3" json:"answer,omitempty"` // JSON
-	RestsOn       []*Item                `protobuf:"bytes,2,rep,name=rests_on,json=restsOn,proto3" json:"rests_on,omitempty"`
-	Needs         []*Item                `protobuf:"bytes,3,rep,name=needs,proto3" json:"needs,omitempty"`                          // not empty: ask again with the values of these
-	ScanStart     *Item                  `protobuf:"bytes,4,opt,name=scan_start,json=scanStart,proto3" json:"scan_start,omitempty"` // set: ask again with the values of this range
-	ScanEnd       *Item                  `protobuf:"bytes,5,opt,name=scan_end,json=scanEnd,proto3" json:"scan_end,omitempty"`
-	ScanLimit     uint32                 `protobuf:"varint,6,opt,name=scan_limit,json=scanLimit,proto3" json:"scan_limit,omitempty"`
+	Answer        []byte                 `protobuf:"bytes,1,opt,name=answer,proto3" json:"answer,omitempty"`                  // JSON, at most 1 MiB
+	RestsOn       []*Item                `protobuf:"bytes,2,rep,name=rests_on,json=restsOn,proto3" json:"rests_on,omitempty"` // at most 4096
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *QueryResponse) Reset() {
-	*x = QueryResponse{}
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[23]
+func (x *QueryEnd) Reset() {
+	*x = QueryEnd{}
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *QueryResponse) String() string {
+func (x *QueryEnd) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*QueryResponse) ProtoMessage() {}
+func (*QueryEnd) ProtoMessage() {}
 
-func (x *QueryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[23]
+func (x *QueryEnd) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1715,51 +2072,23 @@ func (x *QueryResponse) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use QueryResponse.ProtoReflect.Descriptor instead.
-func (*QueryResponse) Descriptor() ([]byte, []int) {
-	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{23}
+// Deprecated: Use QueryEnd.ProtoReflect.Descriptor instead.
+func (*QueryEnd) Descriptor() ([]byte, []int) {
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{27}
 }
 
-func (x *QueryResponse) GetAnswer() []byte {
+func (x *QueryEnd) GetAnswer() []byte {
 	if x != nil {
 		return x.Answer
 	}
 	return nil
 }
 
-func (x *QueryResponse) GetRestsOn() []*Item {
+func (x *QueryEnd) GetRestsOn() []*Item {
 	if x != nil {
 		return x.RestsOn
 	}
 	return nil
-}
-
-func (x *QueryResponse) GetNeeds() []*Item {
-	if x != nil {
-		return x.Needs
-	}
-	return nil
-}
-
-func (x *QueryResponse) GetScanStart() *Item {
-	if x != nil {
-		return x.ScanStart
-	}
-	return nil
-}
-
-func (x *QueryResponse) GetScanEnd() *Item {
-	if x != nil {
-		return x.ScanEnd
-	}
-	return nil
-}
-
-func (x *QueryResponse) GetScanLimit() uint32 {
-	if x != nil {
-		return x.ScanLimit
-	}
-	return 0
 }
 
 type ValidateParamsRequest struct {
@@ -1772,7 +2101,7 @@ type ValidateParamsRequest struct {
 
 func (x *ValidateParamsRequest) Reset() {
 	*x = ValidateParamsRequest{}
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[24]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1784,7 +2113,7 @@ func (x *ValidateParamsRequest) String() string {
 func (*ValidateParamsRequest) ProtoMessage() {}
 
 func (x *ValidateParamsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[24]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1797,7 +2126,7 @@ func (x *ValidateParamsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateParamsRequest.ProtoReflect.Descriptor instead.
 func (*ValidateParamsRequest) Descriptor() ([]byte, []int) {
-	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{24}
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ValidateParamsRequest) GetInstance() uint64 {
@@ -1822,7 +2151,7 @@ type ValidateParamsResponse struct {
 
 func (x *ValidateParamsResponse) Reset() {
 	*x = ValidateParamsResponse{}
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[25]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1834,7 +2163,7 @@ func (x *ValidateParamsResponse) String() string {
 func (*ValidateParamsResponse) ProtoMessage() {}
 
 func (x *ValidateParamsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[25]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1847,33 +2176,35 @@ func (x *ValidateParamsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateParamsResponse.ProtoReflect.Descriptor instead.
 func (*ValidateParamsResponse) Descriptor() ([]byte, []int) {
-	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{25}
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{29}
 }
 
-type MigrateRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Instance      uint64                 `protobuf:"varint,1,opt,name=instance,proto3" json:"instance,omitempty"`
-	From          string                 `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
-	To            string                 `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+type MigrateInput struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Kind:
+	//
+	//	*MigrateInput_Begin
+	//	*MigrateInput_Answer
+	Kind          isMigrateInput_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *MigrateRequest) Reset() {
-	*x = MigrateRequest{}
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[26]
+func (x *MigrateInput) Reset() {
+	*x = MigrateInput{}
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *MigrateRequest) String() string {
+func (x *MigrateInput) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*MigrateRequest) ProtoMessage() {}
+func (*MigrateInput) ProtoMessage() {}
 
-func (x *MigrateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[26]
+func (x *MigrateInput) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1884,54 +2215,217 @@ func (x *MigrateRequest) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use MigrateRequest.ProtoReflect.Descriptor instead.
-func (*MigrateRequest) Descriptor() ([]byte, []int) {
-	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{26}
+// Deprecated: Use MigrateInput.ProtoReflect.Descriptor instead.
+func (*MigrateInput) Descriptor() ([]byte, []int) {
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{30}
 }
 
-func (x *MigrateRequest) GetInstance() uint64 {
+func (x *MigrateInput) GetKind() isMigrateInput_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return nil
+}
+
+func (x *MigrateInput) GetBegin() *MigrateBegin {
+	if x != nil {
+		if x, ok := x.Kind.(*MigrateInput_Begin); ok {
+			return x.Begin
+		}
+	}
+	return nil
+}
+
+func (x *MigrateInput) GetAnswer() *Answer {
+	if x != nil {
+		if x, ok := x.Kind.(*MigrateInput_Answer); ok {
+			return x.Answer
+		}
+	}
+	return nil
+}
+
+type isMigrateInput_Kind interface {
+	isMigrateInput_Kind()
+}
+
+type MigrateInput_Begin struct {
+	Begin *MigrateBegin `protobuf:"bytes,1,opt,name=begin,proto3,oneof"`
+}
+
+type MigrateInput_Answer struct {
+	Answer *Answer `protobuf:"bytes,2,opt,name=answer,proto3,oneof"`
+}
+
+func (*MigrateInput_Begin) isMigrateInput_Kind() {}
+
+func (*MigrateInput_Answer) isMigrateInput_Kind() {}
+
+type MigrateOutput struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Kind:
+	//
+	//	*MigrateOutput_Ask
+	//	*MigrateOutput_End
+	Kind          isMigrateOutput_Kind `protobuf_oneof:"kind"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MigrateOutput) Reset() {
+	*x = MigrateOutput{}
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MigrateOutput) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MigrateOutput) ProtoMessage() {}
+
+func (x *MigrateOutput) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MigrateOutput.ProtoReflect.Descriptor instead.
+func (*MigrateOutput) Descriptor() ([]byte, []int) {
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *MigrateOutput) GetKind() isMigrateOutput_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return nil
+}
+
+func (x *MigrateOutput) GetAsk() *Ask {
+	if x != nil {
+		if x, ok := x.Kind.(*MigrateOutput_Ask); ok {
+			return x.Ask
+		}
+	}
+	return nil
+}
+
+func (x *MigrateOutput) GetEnd() *MigrateEnd {
+	if x != nil {
+		if x, ok := x.Kind.(*MigrateOutput_End); ok {
+			return x.End
+		}
+	}
+	return nil
+}
+
+type isMigrateOutput_Kind interface {
+	isMigrateOutput_Kind()
+}
+
+type MigrateOutput_Ask struct {
+	Ask *Ask `protobuf:"bytes,1,opt,name=ask,proto3,oneof"`
+}
+
+type MigrateOutput_End struct {
+	End *MigrateEnd `protobuf:"bytes,2,opt,name=end,proto3,oneof"`
+}
+
+func (*MigrateOutput_Ask) isMigrateOutput_Kind() {}
+
+func (*MigrateOutput_End) isMigrateOutput_Kind() {}
+
+type MigrateBegin struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Instance      uint64                 `protobuf:"varint,1,opt,name=instance,proto3" json:"instance,omitempty"`
+	From          string                 `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"` // rules version that the state is under
+	To            string                 `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MigrateBegin) Reset() {
+	*x = MigrateBegin{}
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MigrateBegin) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MigrateBegin) ProtoMessage() {}
+
+func (x *MigrateBegin) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MigrateBegin.ProtoReflect.Descriptor instead.
+func (*MigrateBegin) Descriptor() ([]byte, []int) {
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *MigrateBegin) GetInstance() uint64 {
 	if x != nil {
 		return x.Instance
 	}
 	return 0
 }
 
-func (x *MigrateRequest) GetFrom() string {
+func (x *MigrateBegin) GetFrom() string {
 	if x != nil {
 		return x.From
 	}
 	return ""
 }
 
-func (x *MigrateRequest) GetTo() string {
+func (x *MigrateBegin) GetTo() string {
 	if x != nil {
 		return x.To
 	}
 	return ""
 }
 
-type MigrateResponse struct {
+type MigrateEnd struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Writes        []*Write               `protobuf:"bytes,1,rep,name=writes,proto3" json:"writes,omitempty"`
+	Last          bool                   `protobuf:"varint,2,opt,name=last,proto3" json:"last,omitempty"` // no further piece
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *MigrateResponse) Reset() {
-	*x = MigrateResponse{}
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[27]
+func (x *MigrateEnd) Reset() {
+	*x = MigrateEnd{}
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *MigrateResponse) String() string {
+func (x *MigrateEnd) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*MigrateResponse) ProtoMessage() {}
+func (*MigrateEnd) ProtoMessage() {}
 
-func (x *MigrateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[27]
+func (x *MigrateEnd) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1942,16 +2436,23 @@ func (x *MigrateResponse) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use MigrateResponse.ProtoReflect.Descriptor instead.
-func (*MigrateResponse) Descriptor() ([]byte, []int) {
-	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{27}
+// Deprecated: Use MigrateEnd.ProtoReflect.Descriptor instead.
+func (*MigrateEnd) Descriptor() ([]byte, []int) {
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{33}
 }
 
-func (x *MigrateResponse) GetWrites() []*Write {
+func (x *MigrateEnd) GetWrites() []*Write {
 	if x != nil {
 		return x.Writes
 	}
 	return nil
+}
+
+func (x *MigrateEnd) GetLast() bool {
+	if x != nil {
+		return x.Last
+	}
+	return false
 }
 
 var File_paloalto_module_v1_module_proto protoreflect.FileDescriptor
@@ -1973,14 +2474,15 @@ const file_paloalto_module_v1_module_proto_rawDesc = "" +
 	"\amax_gas\x18\x04 \x01(\x04R\x06maxGas\x12\x14\n" +
 	"\x05bytes\x18\x05 \x01(\rR\x05bytes\"M\n" +
 	"\x06Action\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\fR\x04name\x12\x12\n" +
 	"\x04body\x18\x02 \x01(\fR\x04body\x12\x1b\n" +
 	"\tmax_spend\x18\x03 \x01(\x04R\bmaxSpend\"T\n" +
 	"\fCheckRequest\x12\x1a\n" +
 	"\binstance\x18\x01 \x01(\x04R\binstance\x12(\n" +
-	"\x03txs\x18\x02 \x03(\v2\x16.paloalto.module.v1.TxR\x03txs\"D\n" +
+	"\x03txs\x18\x02 \x03(\v2\x16.paloalto.module.v1.TxR\x03txs\"Z\n" +
 	"\rCheckResponse\x123\n" +
-	"\x06checks\x18\x01 \x03(\v2\x1b.paloalto.module.v1.TxCheckR\x06checks\"\x94\x01\n" +
+	"\x06checks\x18\x01 \x03(\v2\x1b.paloalto.module.v1.TxCheckR\x06checks\x12\x14\n" +
+	"\x05fault\x18\x02 \x01(\tR\x05fault\"\x94\x01\n" +
 	"\aTxCheck\x12\x14\n" +
 	"\x05error\x18\x01 \x01(\tR\x05error\x12.\n" +
 	"\x05reads\x18\x02 \x03(\v2\x18.paloalto.module.v1.ItemR\x05reads\x121\n" +
@@ -1997,7 +2499,7 @@ const file_paloalto_module_v1_module_proto_rawDesc = "" +
 	"\rExecuteOutput\x12+\n" +
 	"\x03ask\x18\x01 \x01(\v2\x17.paloalto.module.v1.AskH\x00R\x03ask\x12+\n" +
 	"\x03end\x18\x02 \x01(\v2\x17.paloalto.module.v1.EndH\x00R\x03endB\x06\n" +
-	"\x04kind\"\xd1\x03\n" +
+	"\x04kind\"\xe5\x03\n" +
 	"\x05Begin\x12\x1a\n" +
 	"\binstance\x18\x01 \x01(\x04R\binstance\x12\x14\n" +
 	"\x05chain\x18\x02 \x01(\fR\x05chain\x12\x16\n" +
@@ -2013,7 +2515,8 @@ const file_paloalto_module_v1_module_proto_rawDesc = "" +
 	" \x03(\fR\n" +
 	"extensions\x121\n" +
 	"\x06values\x18\v \x03(\v2\x19.paloalto.module.v1.ValueR\x06values\x12=\n" +
-	"\x06params\x18\f \x03(\v2%.paloalto.module.v1.Begin.ParamsEntryR\x06params\x1a9\n" +
+	"\x06params\x18\f \x03(\v2%.paloalto.module.v1.Begin.ParamsEntryR\x06params\x12\x12\n" +
+	"\x04last\x18\r \x01(\bR\x04last\x1a9\n" +
 	"\vParamsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01\"W\n" +
@@ -2032,14 +2535,18 @@ const file_paloalto_module_v1_module_proto_rawDesc = "" +
 	"scan_start\x18\x03 \x01(\v2\x18.paloalto.module.v1.ItemR\tscanStart\x123\n" +
 	"\bscan_end\x18\x04 \x01(\v2\x18.paloalto.module.v1.ItemR\ascanEnd\x12\x1d\n" +
 	"\n" +
-	"scan_limit\x18\x05 \x01(\rR\tscanLimit\"e\n" +
+	"scan_limit\x18\x05 \x01(\rR\tscanLimit\"\xae\x01\n" +
 	"\x06Answer\x121\n" +
 	"\x06values\x18\x01 \x03(\v2\x19.paloalto.module.v1.ValueR\x06values\x12\x12\n" +
 	"\x04more\x18\x02 \x01(\bR\x04more\x12\x14\n" +
-	"\x05error\x18\x03 \x01(\tR\x05error\"q\n" +
+	"\x05error\x18\x03 \x01(\tR\x05error\x12-\n" +
+	"\x04code\x18\x04 \x01(\x0e2\x19.paloalto.module.v1.ErrorR\x04code\x12\x18\n" +
+	"\apartial\x18\x05 \x01(\bR\apartial\"\x9b\x01\n" +
 	"\x03End\x126\n" +
 	"\aresults\x18\x01 \x03(\v2\x1c.paloalto.module.v1.TxResultR\aresults\x122\n" +
-	"\x05block\x18\x02 \x01(\v2\x1c.paloalto.module.v1.TxResultR\x05block\"\xaa\x02\n" +
+	"\x05block\x18\x02 \x01(\v2\x1c.paloalto.module.v1.TxResultR\x05block\x12\x12\n" +
+	"\x04last\x18\x03 \x01(\bR\x04last\x12\x14\n" +
+	"\x05fault\x18\x04 \x01(\tR\x05fault\"\xaa\x02\n" +
 	"\bTxResult\x12\x14\n" +
 	"\x05error\x18\x01 \x01(\tR\x05error\x12\x16\n" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x10\n" +
@@ -2067,43 +2574,63 @@ const file_paloalto_module_v1_module_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04data\x18\x02 \x01(\fR\x04data\x12\x1a\n" +
 	"\baccounts\x18\x03 \x03(\fR\baccounts\x12\x12\n" +
-	"\x04item\x18\x04 \x01(\fR\x04item\"r\n" +
-	"\rExtendRequest\x12\x1a\n" +
+	"\x04item\x18\x04 \x01(\fR\x04item\"\x84\x01\n" +
+	"\vExtendInput\x127\n" +
+	"\x05begin\x18\x01 \x01(\v2\x1f.paloalto.module.v1.ExtendBeginH\x00R\x05begin\x124\n" +
+	"\x06answer\x18\x02 \x01(\v2\x1a.paloalto.module.v1.AnswerH\x00R\x06answerB\x06\n" +
+	"\x04kind\"v\n" +
+	"\fExtendOutput\x12+\n" +
+	"\x03ask\x18\x01 \x01(\v2\x17.paloalto.module.v1.AskH\x00R\x03ask\x121\n" +
+	"\x03end\x18\x02 \x01(\v2\x1d.paloalto.module.v1.ExtendEndH\x00R\x03endB\x06\n" +
+	"\x04kind\"=\n" +
+	"\vExtendBegin\x12\x1a\n" +
 	"\binstance\x18\x01 \x01(\x04R\binstance\x12\x12\n" +
-	"\x04slot\x18\x02 \x01(\x04R\x04slot\x121\n" +
-	"\x06values\x18\x03 \x03(\v2\x19.paloalto.module.v1.ValueR\x06values\".\n" +
-	"\x0eExtendResponse\x12\x1c\n" +
-	"\textension\x18\x01 \x01(\fR\textension\"\xd3\x01\n" +
-	"\fQueryRequest\x12\x1a\n" +
+	"\x04slot\x18\x02 \x01(\x04R\x04slot\")\n" +
+	"\tExtendEnd\x12\x1c\n" +
+	"\textension\x18\x01 \x01(\fR\textension\"\x82\x01\n" +
+	"\n" +
+	"QueryInput\x126\n" +
+	"\x05begin\x18\x01 \x01(\v2\x1e.paloalto.module.v1.QueryBeginH\x00R\x05begin\x124\n" +
+	"\x06answer\x18\x02 \x01(\v2\x1a.paloalto.module.v1.AnswerH\x00R\x06answerB\x06\n" +
+	"\x04kind\"t\n" +
+	"\vQueryOutput\x12+\n" +
+	"\x03ask\x18\x01 \x01(\v2\x17.paloalto.module.v1.AskH\x00R\x03ask\x120\n" +
+	"\x03end\x18\x02 \x01(\v2\x1c.paloalto.module.v1.QueryEndH\x00R\x03endB\x06\n" +
+	"\x04kind\"\x9e\x01\n" +
+	"\n" +
+	"QueryBegin\x12\x1a\n" +
 	"\binstance\x18\x01 \x01(\x04R\binstance\x12\x16\n" +
 	"\x06caller\x18\x02 \x01(\fR\x06caller\x12\x16\n" +
 	"\x06height\x18\x03 \x01(\x04R\x06height\x12\x14\n" +
 	"\x05clock\x18\x04 \x01(\x04R\x05clock\x12\x12\n" +
 	"\x04path\x18\x05 \x01(\tR\x04path\x12\x1a\n" +
-	"\bargument\x18\x06 \x01(\fR\bargument\x121\n" +
-	"\x06values\x18\a \x03(\v2\x19.paloalto.module.v1.ValueR\x06values\"\x99\x02\n" +
-	"\rQueryResponse\x12\x16\n" +
+	"\bargument\x18\x06 \x01(\fR\bargument\"W\n" +
+	"\bQueryEnd\x12\x16\n" +
 	"\x06answer\x18\x01 \x01(\fR\x06answer\x123\n" +
-	"\brests_on\x18\x02 \x03(\v2\x18.paloalto.module.v1.ItemR\arestsOn\x12.\n" +
-	"\x05needs\x18\x03 \x03(\v2\x18.paloalto.module.v1.ItemR\x05needs\x127\n" +
-	"\n" +
-	"scan_start\x18\x04 \x01(\v2\x18.paloalto.module.v1.ItemR\tscanStart\x123\n" +
-	"\bscan_end\x18\x05 \x01(\v2\x18.paloalto.module.v1.ItemR\ascanEnd\x12\x1d\n" +
-	"\n" +
-	"scan_limit\x18\x06 \x01(\rR\tscanLimit\"\xbd\x01\n" +
+	"\brests_on\x18\x02 \x03(\v2\x18.paloalto.module.v1.ItemR\arestsOn\"\xbd\x01\n" +
 	"\x15ValidateParamsRequest\x12\x1a\n" +
 	"\binstance\x18\x01 \x01(\x04R\binstance\x12M\n" +
 	"\x06params\x18\x02 \x03(\v25.paloalto.module.v1.ValidateParamsRequest.ParamsEntryR\x06params\x1a9\n" +
 	"\vParamsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01\"\x18\n" +
-	"\x16ValidateParamsResponse\"P\n" +
-	"\x0eMigrateRequest\x12\x1a\n" +
+	"\x16ValidateParamsResponse\"\x86\x01\n" +
+	"\fMigrateInput\x128\n" +
+	"\x05begin\x18\x01 \x01(\v2 .paloalto.module.v1.MigrateBeginH\x00R\x05begin\x124\n" +
+	"\x06answer\x18\x02 \x01(\v2\x1a.paloalto.module.v1.AnswerH\x00R\x06answerB\x06\n" +
+	"\x04kind\"x\n" +
+	"\rMigrateOutput\x12+\n" +
+	"\x03ask\x18\x01 \x01(\v2\x17.paloalto.module.v1.AskH\x00R\x03ask\x122\n" +
+	"\x03end\x18\x02 \x01(\v2\x1e.paloalto.module.v1.MigrateEndH\x00R\x03endB\x06\n" +
+	"\x04kind\"N\n" +
+	"\fMigrateBegin\x12\x1a\n" +
 	"\binstance\x18\x01 \x01(\x04R\binstance\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\tR\x04from\x12\x0e\n" +
-	"\x02to\x18\x03 \x01(\tR\x02to\"D\n" +
-	"\x0fMigrateResponse\x121\n" +
-	"\x06writes\x18\x01 \x03(\v2\x19.paloalto.module.v1.WriteR\x06writes*\x9e\x01\n" +
+	"\x02to\x18\x03 \x01(\tR\x02to\"S\n" +
+	"\n" +
+	"MigrateEnd\x121\n" +
+	"\x06writes\x18\x01 \x03(\v2\x19.paloalto.module.v1.WriteR\x06writes\x12\x12\n" +
+	"\x04last\x18\x02 \x01(\bR\x04last*\x9e\x01\n" +
 	"\x05Error\x12\x15\n" +
 	"\x11ERROR_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fERROR_CLOSED\x10\x01\x12\x16\n" +
@@ -2115,10 +2642,10 @@ const file_paloalto_module_v1_module_proto_rawDesc = "" +
 	"\rModuleService\x12L\n" +
 	"\x05Check\x12 .paloalto.module.v1.CheckRequest\x1a!.paloalto.module.v1.CheckResponse\x12R\n" +
 	"\aExecute\x12 .paloalto.module.v1.ExecuteInput\x1a!.paloalto.module.v1.ExecuteOutput(\x010\x01\x12O\n" +
-	"\x06Extend\x12!.paloalto.module.v1.ExtendRequest\x1a\".paloalto.module.v1.ExtendResponse\x12L\n" +
-	"\x05Query\x12 .paloalto.module.v1.QueryRequest\x1a!.paloalto.module.v1.QueryResponse\x12g\n" +
+	"\x06Extend\x12\x1f.paloalto.module.v1.ExtendInput\x1a .paloalto.module.v1.ExtendOutput(\x010\x01\x12L\n" +
+	"\x05Query\x12\x1e.paloalto.module.v1.QueryInput\x1a\x1f.paloalto.module.v1.QueryOutput(\x010\x01\x12g\n" +
 	"\x0eValidateParams\x12).paloalto.module.v1.ValidateParamsRequest\x1a*.paloalto.module.v1.ValidateParamsResponse\x12R\n" +
-	"\aMigrate\x12\".paloalto.module.v1.MigrateRequest\x1a#.paloalto.module.v1.MigrateResponseBJZHgithub.com/paloalto-chain/paloalto/sdk/proto/paloalto/module/v1;modulev1b\x06proto3"
+	"\aMigrate\x12 .paloalto.module.v1.MigrateInput\x1a!.paloalto.module.v1.MigrateOutput(\x010\x01BJZHgithub.com/paloalto-chain/paloalto/sdk/proto/paloalto/module/v1;modulev1b\x06proto3"
 
 var (
 	file_paloalto_module_v1_module_proto_rawDescOnce sync.Once
@@ -2133,7 +2660,7 @@ func file_paloalto_module_v1_module_proto_rawDescGZIP() []byte {
 }
 
 var file_paloalto_module_v1_module_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_paloalto_module_v1_module_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_paloalto_module_v1_module_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_paloalto_module_v1_module_proto_goTypes = []any{
 	(Error)(0),                     // 0: paloalto.module.v1.Error
 	(*Item)(nil),                   // 1: paloalto.module.v1.Item
@@ -2156,16 +2683,22 @@ var file_paloalto_module_v1_module_proto_goTypes = []any{
 	(*Transfer)(nil),               // 18: paloalto.module.v1.Transfer
 	(*Schedule)(nil),               // 19: paloalto.module.v1.Schedule
 	(*EventData)(nil),              // 20: paloalto.module.v1.EventData
-	(*ExtendRequest)(nil),          // 21: paloalto.module.v1.ExtendRequest
-	(*ExtendResponse)(nil),         // 22: paloalto.module.v1.ExtendResponse
-	(*QueryRequest)(nil),           // 23: paloalto.module.v1.QueryRequest
-	(*QueryResponse)(nil),          // 24: paloalto.module.v1.QueryResponse
-	(*ValidateParamsRequest)(nil),  // 25: paloalto.module.v1.ValidateParamsRequest
-	(*ValidateParamsResponse)(nil), // 26: paloalto.module.v1.ValidateParamsResponse
-	(*MigrateRequest)(nil),         // 27: paloalto.module.v1.MigrateRequest
-	(*MigrateResponse)(nil),        // 28: paloalto.module.v1.MigrateResponse
-	nil,                            // 29: paloalto.module.v1.Begin.ParamsEntry
-	nil,                            // 30: paloalto.module.v1.ValidateParamsRequest.ParamsEntry
+	(*ExtendInput)(nil),            // 21: paloalto.module.v1.ExtendInput
+	(*ExtendOutput)(nil),           // 22: paloalto.module.v1.ExtendOutput
+	(*ExtendBegin)(nil),            // 23: paloalto.module.v1.ExtendBegin
+	(*ExtendEnd)(nil),              // 24: paloalto.module.v1.ExtendEnd
+	(*QueryInput)(nil),             // 25: paloalto.module.v1.QueryInput
+	(*QueryOutput)(nil),            // 26: paloalto.module.v1.QueryOutput
+	(*QueryBegin)(nil),             // 27: paloalto.module.v1.QueryBegin
+	(*QueryEnd)(nil),               // 28: paloalto.module.v1.QueryEnd
+	(*ValidateParamsRequest)(nil),  // 29: paloalto.module.v1.ValidateParamsRequest
+	(*ValidateParamsResponse)(nil), // 30: paloalto.module.v1.ValidateParamsResponse
+	(*MigrateInput)(nil),           // 31: paloalto.module.v1.MigrateInput
+	(*MigrateOutput)(nil),          // 32: paloalto.module.v1.MigrateOutput
+	(*MigrateBegin)(nil),           // 33: paloalto.module.v1.MigrateBegin
+	(*MigrateEnd)(nil),             // 34: paloalto.module.v1.MigrateEnd
+	nil,                            // 35: paloalto.module.v1.Begin.ParamsEntry
+	nil,                            // 36: paloalto.module.v1.ValidateParamsRequest.ParamsEntry
 }
 var file_paloalto_module_v1_module_proto_depIdxs = []int32{
 	1,  // 0: paloalto.module.v1.Write.item:type_name -> paloalto.module.v1.Item
@@ -2181,47 +2714,55 @@ var file_paloalto_module_v1_module_proto_depIdxs = []int32{
 	3,  // 10: paloalto.module.v1.Begin.txs:type_name -> paloalto.module.v1.Tx
 	12, // 11: paloalto.module.v1.Begin.due:type_name -> paloalto.module.v1.Due
 	13, // 12: paloalto.module.v1.Begin.values:type_name -> paloalto.module.v1.Value
-	29, // 13: paloalto.module.v1.Begin.params:type_name -> paloalto.module.v1.Begin.ParamsEntry
+	35, // 13: paloalto.module.v1.Begin.params:type_name -> paloalto.module.v1.Begin.ParamsEntry
 	1,  // 14: paloalto.module.v1.Due.item:type_name -> paloalto.module.v1.Item
 	1,  // 15: paloalto.module.v1.Value.item:type_name -> paloalto.module.v1.Item
 	1,  // 16: paloalto.module.v1.Ask.items:type_name -> paloalto.module.v1.Item
 	1,  // 17: paloalto.module.v1.Ask.scan_start:type_name -> paloalto.module.v1.Item
 	1,  // 18: paloalto.module.v1.Ask.scan_end:type_name -> paloalto.module.v1.Item
 	13, // 19: paloalto.module.v1.Answer.values:type_name -> paloalto.module.v1.Value
-	17, // 20: paloalto.module.v1.End.results:type_name -> paloalto.module.v1.TxResult
-	17, // 21: paloalto.module.v1.End.block:type_name -> paloalto.module.v1.TxResult
-	2,  // 22: paloalto.module.v1.TxResult.writes:type_name -> paloalto.module.v1.Write
-	18, // 23: paloalto.module.v1.TxResult.transfers:type_name -> paloalto.module.v1.Transfer
-	19, // 24: paloalto.module.v1.TxResult.schedule:type_name -> paloalto.module.v1.Schedule
-	20, // 25: paloalto.module.v1.TxResult.events:type_name -> paloalto.module.v1.EventData
-	1,  // 26: paloalto.module.v1.Transfer.from_escrow:type_name -> paloalto.module.v1.Item
-	1,  // 27: paloalto.module.v1.Transfer.to_escrow:type_name -> paloalto.module.v1.Item
-	1,  // 28: paloalto.module.v1.Schedule.item:type_name -> paloalto.module.v1.Item
-	13, // 29: paloalto.module.v1.ExtendRequest.values:type_name -> paloalto.module.v1.Value
-	13, // 30: paloalto.module.v1.QueryRequest.values:type_name -> paloalto.module.v1.Value
-	1,  // 31: paloalto.module.v1.QueryResponse.rests_on:type_name -> paloalto.module.v1.Item
-	1,  // 32: paloalto.module.v1.QueryResponse.needs:type_name -> paloalto.module.v1.Item
-	1,  // 33: paloalto.module.v1.QueryResponse.scan_start:type_name -> paloalto.module.v1.Item
-	1,  // 34: paloalto.module.v1.QueryResponse.scan_end:type_name -> paloalto.module.v1.Item
-	30, // 35: paloalto.module.v1.ValidateParamsRequest.params:type_name -> paloalto.module.v1.ValidateParamsRequest.ParamsEntry
-	2,  // 36: paloalto.module.v1.MigrateResponse.writes:type_name -> paloalto.module.v1.Write
-	5,  // 37: paloalto.module.v1.ModuleService.Check:input_type -> paloalto.module.v1.CheckRequest
-	9,  // 38: paloalto.module.v1.ModuleService.Execute:input_type -> paloalto.module.v1.ExecuteInput
-	21, // 39: paloalto.module.v1.ModuleService.Extend:input_type -> paloalto.module.v1.ExtendRequest
-	23, // 40: paloalto.module.v1.ModuleService.Query:input_type -> paloalto.module.v1.QueryRequest
-	25, // 41: paloalto.module.v1.ModuleService.ValidateParams:input_type -> paloalto.module.v1.ValidateParamsRequest
-	27, // 42: paloalto.module.v1.ModuleService.Migrate:input_type -> paloalto.module.v1.MigrateRequest
-	6,  // 43: paloalto.module.v1.ModuleService.Check:output_type -> paloalto.module.v1.CheckResponse
-	10, // 44: paloalto.module.v1.ModuleService.Execute:output_type -> paloalto.module.v1.ExecuteOutput
-	22, // 45: paloalto.module.v1.ModuleService.Extend:output_type -> paloalto.module.v1.ExtendResponse
-	24, // 46: paloalto.module.v1.ModuleService.Query:output_type -> paloalto.module.v1.QueryResponse
-	26, // 47: paloalto.module.v1.ModuleService.ValidateParams:output_type -> paloalto.module.v1.ValidateParamsResponse
-	28, // 48: paloalto.module.v1.ModuleService.Migrate:output_type -> paloalto.module.v1.MigrateResponse
-	43, // [43:49] is the sub-list for method output_type
-	37, // [37:43] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	0,  // 20: paloalto.module.v1.Answer.code:type_name -> paloalto.module.v1.Error
+	17, // 21: paloalto.module.v1.End.results:type_name -> paloalto.module.v1.TxResult
+	17, // 22: paloalto.module.v1.End.block:type_name -> paloalto.module.v1.TxResult
+	2,  // 23: paloalto.module.v1.TxResult.writes:type_name -> paloalto.module.v1.Write
+	18, // 24: paloalto.module.v1.TxResult.transfers:type_name -> paloalto.module.v1.Transfer
+	19, // 25: paloalto.module.v1.TxResult.schedule:type_name -> paloalto.module.v1.Schedule
+	20, // 26: paloalto.module.v1.TxResult.events:type_name -> paloalto.module.v1.EventData
+	1,  // 27: paloalto.module.v1.Transfer.from_escrow:type_name -> paloalto.module.v1.Item
+	1,  // 28: paloalto.module.v1.Transfer.to_escrow:type_name -> paloalto.module.v1.Item
+	1,  // 29: paloalto.module.v1.Schedule.item:type_name -> paloalto.module.v1.Item
+	23, // 30: paloalto.module.v1.ExtendInput.begin:type_name -> paloalto.module.v1.ExtendBegin
+	15, // 31: paloalto.module.v1.ExtendInput.answer:type_name -> paloalto.module.v1.Answer
+	14, // 32: paloalto.module.v1.ExtendOutput.ask:type_name -> paloalto.module.v1.Ask
+	24, // 33: paloalto.module.v1.ExtendOutput.end:type_name -> paloalto.module.v1.ExtendEnd
+	27, // 34: paloalto.module.v1.QueryInput.begin:type_name -> paloalto.module.v1.QueryBegin
+	15, // 35: paloalto.module.v1.QueryInput.answer:type_name -> paloalto.module.v1.Answer
+	14, // 36: paloalto.module.v1.QueryOutput.ask:type_name -> paloalto.module.v1.Ask
+	28, // 37: paloalto.module.v1.QueryOutput.end:type_name -> paloalto.module.v1.QueryEnd
+	1,  // 38: paloalto.module.v1.QueryEnd.rests_on:type_name -> paloalto.module.v1.Item
+	36, // 39: paloalto.module.v1.ValidateParamsRequest.params:type_name -> paloalto.module.v1.ValidateParamsRequest.ParamsEntry
+	33, // 40: paloalto.module.v1.MigrateInput.begin:type_name -> paloalto.module.v1.MigrateBegin
+	15, // 41: paloalto.module.v1.MigrateInput.answer:type_name -> paloalto.module.v1.Answer
+	14, // 42: paloalto.module.v1.MigrateOutput.ask:type_name -> paloalto.module.v1.Ask
+	34, // 43: paloalto.module.v1.MigrateOutput.end:type_name -> paloalto.module.v1.MigrateEnd
+	2,  // 44: paloalto.module.v1.MigrateEnd.writes:type_name -> paloalto.module.v1.Write
+	5,  // 45: paloalto.module.v1.ModuleService.Check:input_type -> paloalto.module.v1.CheckRequest
+	9,  // 46: paloalto.module.v1.ModuleService.Execute:input_type -> paloalto.module.v1.ExecuteInput
+	21, // 47: paloalto.module.v1.ModuleService.Extend:input_type -> paloalto.module.v1.ExtendInput
+	25, // 48: paloalto.module.v1.ModuleService.Query:input_type -> paloalto.module.v1.QueryInput
+	29, // 49: paloalto.module.v1.ModuleService.ValidateParams:input_type -> paloalto.module.v1.ValidateParamsRequest
+	31, // 50: paloalto.module.v1.ModuleService.Migrate:input_type -> paloalto.module.v1.MigrateInput
+	6,  // 51: paloalto.module.v1.ModuleService.Check:output_type -> paloalto.module.v1.CheckResponse
+	10, // 52: paloalto.module.v1.ModuleService.Execute:output_type -> paloalto.module.v1.ExecuteOutput
+	22, // 53: paloalto.module.v1.ModuleService.Extend:output_type -> paloalto.module.v1.ExtendOutput
+	26, // 54: paloalto.module.v1.ModuleService.Query:output_type -> paloalto.module.v1.QueryOutput
+	30, // 55: paloalto.module.v1.ModuleService.ValidateParams:output_type -> paloalto.module.v1.ValidateParamsResponse
+	32, // 56: paloalto.module.v1.ModuleService.Migrate:output_type -> paloalto.module.v1.MigrateOutput
+	51, // [51:57] is the sub-list for method output_type
+	45, // [45:51] is the sub-list for method input_type
+	45, // [45:45] is the sub-list for extension type_name
+	45, // [45:45] is the sub-list for extension extendee
+	0,  // [0:45] is the sub-list for field type_name
 }
 
 func init() { file_paloalto_module_v1_module_proto_init() }
@@ -2237,13 +2778,37 @@ func file_paloalto_module_v1_module_proto_init() {
 		(*ExecuteOutput_Ask)(nil),
 		(*ExecuteOutput_End)(nil),
 	}
+	file_paloalto_module_v1_module_proto_msgTypes[20].OneofWrappers = []any{
+		(*ExtendInput_Begin)(nil),
+		(*ExtendInput_Answer)(nil),
+	}
+	file_paloalto_module_v1_module_proto_msgTypes[21].OneofWrappers = []any{
+		(*ExtendOutput_Ask)(nil),
+		(*ExtendOutput_End)(nil),
+	}
+	file_paloalto_module_v1_module_proto_msgTypes[24].OneofWrappers = []any{
+		(*QueryInput_Begin)(nil),
+		(*QueryInput_Answer)(nil),
+	}
+	file_paloalto_module_v1_module_proto_msgTypes[25].OneofWrappers = []any{
+		(*QueryOutput_Ask)(nil),
+		(*QueryOutput_End)(nil),
+	}
+	file_paloalto_module_v1_module_proto_msgTypes[30].OneofWrappers = []any{
+		(*MigrateInput_Begin)(nil),
+		(*MigrateInput_Answer)(nil),
+	}
+	file_paloalto_module_v1_module_proto_msgTypes[31].OneofWrappers = []any{
+		(*MigrateOutput_Ask)(nil),
+		(*MigrateOutput_End)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_paloalto_module_v1_module_proto_rawDesc), len(file_paloalto_module_v1_module_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   30,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

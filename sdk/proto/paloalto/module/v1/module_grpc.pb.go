@@ -32,14 +32,22 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
 // ModuleService is on-chain rules: what a module's transactions mean, which state they change, what falls due when.
+//
+// Execute, Extend, Query and Migrate are conversations on one stream: the host begins, the module may Ask for state any
+// number of times within its limits and waits for the Answer each time, and ends. The host takes the message with last
+// set (of Extend and Query: the only End) as the result, and reads no further.
+//
+// Messages of this service have at most 4 MiB. What is larger comes in pieces: repeated fields of consecutive pieces are
+// concatenated, single fields stand in the first piece, and the last piece says so. A message of the module with a field
+// that the host does not know is a fault of the module.
 type ModuleServiceClient interface {
 	Check(ctx context.Context, in *CheckRequest, opts ...grpc.CallOption) (*CheckResponse, error)
 	// Execute is one stream a block: Begin, then any number of Ask and Answer, then End.
 	Execute(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ExecuteInput, ExecuteOutput], error)
-	Extend(ctx context.Context, in *ExtendRequest, opts ...grpc.CallOption) (*ExtendResponse, error)
-	Query(ctx context.Context, in *QueryRequest, opts ...grpc.CallOption) (*QueryResponse, error)
+	Extend(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ExtendInput, ExtendOutput], error)
+	Query(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[QueryInput, QueryOutput], error)
 	ValidateParams(ctx context.Context, in *ValidateParamsRequest, opts ...grpc.CallOption) (*ValidateParamsResponse, error)
-	Migrate(ctx context.Context, in *MigrateRequest, opts ...grpc.CallOption) (*MigrateResponse, error)
+	Migrate(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[MigrateInput, MigrateOutput], error)
 }
 
 type moduleServiceClient struct {
@@ -73,25 +81,31 @@ func (c *moduleServiceClient) Execute(ctx context.Context, opts ...grpc.CallOpti
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ModuleService_ExecuteClient = grpc.BidiStreamingClient[ExecuteInput, ExecuteOutput]
 
-func (c *moduleServiceClient) Extend(ctx context.Context, in *ExtendRequest, opts ...grpc.CallOption) (*ExtendResponse, error) {
+func (c *moduleServiceClient) Extend(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ExtendInput, ExtendOutput], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(ExtendResponse)
-	err := c.cc.Invoke(ctx, ModuleService_Extend_FullMethodName, in, out, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &ModuleService_ServiceDesc.Streams[1], ModuleService_Extend_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
-	return out, nil
+	x := &grpc.GenericClientStream[ExtendInput, ExtendOutput]{ClientStream: stream}
+	return x, nil
 }
 
-func (c *moduleServiceClient) Query(ctx context.Context, in *QueryRequest, opts ...grpc.CallOption) (*QueryResponse, error) {
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ModuleService_ExtendClient = grpc.BidiStreamingClient[ExtendInput, ExtendOutput]
+
+func (c *moduleServiceClient) Query(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[QueryInput, QueryOutput], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(QueryResponse)
-	err := c.cc.Invoke(ctx, ModuleService_Query_FullMethodName, in, out, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &ModuleService_ServiceDesc.Streams[2], ModuleService_Query_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
-	return out, nil
+	x := &grpc.GenericClientStream[QueryInput, QueryOutput]{ClientStream: stream}
+	return x, nil
 }
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ModuleService_QueryClient = grpc.BidiStreamingClient[QueryInput, QueryOutput]
 
 func (c *moduleServiceClient) ValidateParams(ctx context.Context, in *ValidateParamsRequest, opts ...grpc.CallOption) (*ValidateParamsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -103,29 +117,40 @@ func (c *moduleServiceClient) ValidateParams(ctx context.Context, in *ValidatePa
 	return out, nil
 }
 
-func (c *moduleServiceClient) Migrate(ctx context.Context, in *MigrateRequest, opts ...grpc.CallOption) (*MigrateResponse, error) {
+func (c *moduleServiceClient) Migrate(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[MigrateInput, MigrateOutput], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(MigrateResponse)
-	err := c.cc.Invoke(ctx, ModuleService_Migrate_FullMethodName, in, out, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &ModuleService_ServiceDesc.Streams[3], ModuleService_Migrate_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
-	return out, nil
+	x := &grpc.GenericClientStream[MigrateInput, MigrateOutput]{ClientStream: stream}
+	return x, nil
 }
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ModuleService_MigrateClient = grpc.BidiStreamingClient[MigrateInput, MigrateOutput]
 
 // ModuleServiceServer is the server API for ModuleService service.
 // All implementations must embed UnimplementedModuleServiceServer
 // for forward compatibility.
 //
 // ModuleService is on-chain rules: what a module's transactions mean, which state they change, what falls due when.
+//
+// Execute, Extend, Query and Migrate are conversations on one stream: the host begins, the module may Ask for state any
+// number of times within its limits and waits for the Answer each time, and ends. The host takes the message with last
+// set (of Extend and Query: the only End) as the result, and reads no further.
+//
+// Messages of this service have at most 4 MiB. What is larger comes in pieces: repeated fields of consecutive pieces are
+// concatenated, single fields stand in the first piece, and the last piece says so. A message of the module with a field
+// that the host does not know is a fault of the module.
 type ModuleServiceServer interface {
 	Check(context.Context, *CheckRequest) (*CheckResponse, error)
 	// Execute is one stream a block: Begin, then any number of Ask and Answer, then End.
 	Execute(grpc.BidiStreamingServer[ExecuteInput, ExecuteOutput]) error
-	Extend(context.Context, *ExtendRequest) (*ExtendResponse, error)
-	Query(context.Context, *QueryRequest) (*QueryResponse, error)
+	Extend(grpc.BidiStreamingServer[ExtendInput, ExtendOutput]) error
+	Query(grpc.BidiStreamingServer[QueryInput, QueryOutput]) error
 	ValidateParams(context.Context, *ValidateParamsRequest) (*ValidateParamsResponse, error)
-	Migrate(context.Context, *MigrateRequest) (*MigrateResponse, error)
+	Migrate(grpc.BidiStreamingServer[MigrateInput, MigrateOutput]) error
 	mustEmbedUnimplementedModuleServiceServer()
 }
 
@@ -142,17 +167,17 @@ func (UnimplementedModuleServiceServer) Check(context.Context, *CheckRequest) (*
 func (UnimplementedModuleServiceServer) Execute(grpc.BidiStreamingServer[ExecuteInput, ExecuteOutput]) error {
 	return status.Error(codes.Unimplemented, "method Execute not implemented")
 }
-func (UnimplementedModuleServiceServer) Extend(context.Context, *ExtendRequest) (*ExtendResponse, error) {
-	return nil, status.Error(codes.Unimplemented, "method Extend not implemented")
+func (UnimplementedModuleServiceServer) Extend(grpc.BidiStreamingServer[ExtendInput, ExtendOutput]) error {
+	return status.Error(codes.Unimplemented, "method Extend not implemented")
 }
-func (UnimplementedModuleServiceServer) Query(context.Context, *QueryRequest) (*QueryResponse, error) {
-	return nil, status.Error(codes.Unimplemented, "method Query not implemented")
+func (UnimplementedModuleServiceServer) Query(grpc.BidiStreamingServer[QueryInput, QueryOutput]) error {
+	return status.Error(codes.Unimplemented, "method Query not implemented")
 }
 func (UnimplementedModuleServiceServer) ValidateParams(context.Context, *ValidateParamsRequest) (*ValidateParamsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ValidateParams not implemented")
 }
-func (UnimplementedModuleServiceServer) Migrate(context.Context, *MigrateRequest) (*MigrateResponse, error) {
-	return nil, status.Error(codes.Unimplemented, "method Migrate not implemented")
+func (UnimplementedModuleServiceServer) Migrate(grpc.BidiStreamingServer[MigrateInput, MigrateOutput]) error {
+	return status.Error(codes.Unimplemented, "method Migrate not implemented")
 }
 func (UnimplementedModuleServiceServer) mustEmbedUnimplementedModuleServiceServer() {}
 func (UnimplementedModuleServiceServer) testEmbeddedByValue()                       {}
@@ -200,41 +225,19 @@ func _ModuleService_Execute_Handler(srv interface{}, stream grpc.ServerStream) e
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ModuleService_ExecuteServer = grpc.BidiStreamingServer[ExecuteInput, ExecuteOutput]
 
-func _ModuleService_Extend_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
-	in := new(ExtendRequest)
-	if err := dec(in); err != nil {
-		return nil, err
-	}
-	if interceptor == nil {
-		return srv.(ModuleServiceServer).Extend(ctx, in)
-	}
-	info := &grpc.UnaryServerInfo{
-		Server:     srv,
-		FullMethod: ModuleService_Extend_FullMethodName,
-	}
-	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(ModuleServiceServer).Extend(ctx, req.(*ExtendRequest))
-	}
-	return interceptor(ctx, in, info, handler)
+func _ModuleService_Extend_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(ModuleServiceServer).Extend(&grpc.GenericServerStream[ExtendInput, ExtendOutput]{ServerStream: stream})
 }
 
-func _ModuleService_Query_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
-	in := new(QueryRequest)
-	if err := dec(in); err != nil {
-		return nil, err
-	}
-	if interceptor == nil {
-		return srv.(ModuleServiceServer).Query(ctx, in)
-	}
-	info := &grpc.UnaryServerInfo{
-		Server:     srv,
-		FullMethod: ModuleService_Query_FullMethodName,
-	}
-	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(ModuleServiceServer).Query(ctx, req.(*QueryRequest))
-	}
-	return interceptor(ctx, in, info, handler)
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ModuleService_ExtendServer = grpc.BidiStreamingServer[ExtendInput, ExtendOutput]
+
+func _ModuleService_Query_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(ModuleServiceServer).Query(&grpc.GenericServerStream[QueryInput, QueryOutput]{ServerStream: stream})
 }
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ModuleService_QueryServer = grpc.BidiStreamingServer[QueryInput, QueryOutput]
 
 func _ModuleService_ValidateParams_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ValidateParamsRequest)
@@ -254,23 +257,12 @@ func _ModuleService_ValidateParams_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
-func _ModuleService_Migrate_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
-	in := new(MigrateRequest)
-	if err := dec(in); err != nil {
-		return nil, err
-	}
-	if interceptor == nil {
-		return srv.(ModuleServiceServer).Migrate(ctx, in)
-	}
-	info := &grpc.UnaryServerInfo{
-		Server:     srv,
-		FullMethod: ModuleService_Migrate_FullMethodName,
-	}
-	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(ModuleServiceServer).Migrate(ctx, req.(*MigrateRequest))
-	}
-	return interceptor(ctx, in, info, handler)
+func _ModuleService_Migrate_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(ModuleServiceServer).Migrate(&grpc.GenericServerStream[MigrateInput, MigrateOutput]{ServerStream: stream})
 }
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ModuleService_MigrateServer = grpc.BidiStreamingServer[MigrateInput, MigrateOutput]
 
 // ModuleService_ServiceDesc is the grpc.ServiceDesc for ModuleService service.
 // It's only intended for direct use with grpc.RegisterService,
@@ -284,26 +276,32 @@ var ModuleService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _ModuleService_Check_Handler,
 		},
 		{
-			MethodName: "Extend",
-			Handler:    _ModuleService_Extend_Handler,
-		},
-		{
-			MethodName: "Query",
-			Handler:    _ModuleService_Query_Handler,
-		},
-		{
 			MethodName: "ValidateParams",
 			Handler:    _ModuleService_ValidateParams_Handler,
-		},
-		{
-			MethodName: "Migrate",
-			Handler:    _ModuleService_Migrate_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
 		{
 			StreamName:    "Execute",
 			Handler:       _ModuleService_Execute_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+		{
+			StreamName:    "Extend",
+			Handler:       _ModuleService_Extend_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+		{
+			StreamName:    "Query",
+			Handler:       _ModuleService_Query_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+		{
+			StreamName:    "Migrate",
+			Handler:       _ModuleService_Migrate_Handler,
 			ServerStreams: true,
 			ClientStreams: true,
 		},
