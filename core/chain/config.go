@@ -1,0 +1,73 @@
+package chain
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/paloalto-chain/paloalto/chainspec"
+	"github.com/paloalto-chain/paloalto/core/journal"
+	"github.com/paloalto-chain/paloalto/core/ledger"
+	"github.com/paloalto-chain/paloalto/core/mempool"
+	"github.com/paloalto-chain/paloalto/core/signer"
+	"github.com/paloalto-chain/paloalto/core/state"
+	"github.com/paloalto-chain/paloalto/sdk/consensus"
+	"github.com/paloalto-chain/paloalto/sdk/storage"
+	"github.com/paloalto-chain/paloalto/sdk/types"
+)
+
+// Purposes of messages between the nodes of a chain.
+const (
+	MsgConsensus byte = 'c'
+	MsgBody      byte = 'b'
+	MsgTxs       byte = 't'
+	MsgFinal     byte = 'f'
+	ReqBody      byte = 'B'
+	ReqRange     byte = 'R'
+)
+
+// Network is how a chain talks to the same chain on other nodes.
+type Network interface {
+	// Broadcast sends to all peers of the chain; urgent messages do not wait behind bulk.
+	Broadcast(purpose byte, payload []byte)
+	Send(to []types.Hash, purpose byte, payload []byte)
+	// Request asks one peer and waits for its answer.
+	Request(ctx context.Context, peer types.Hash, purpose byte, payload []byte) ([]byte, error)
+	Peers() []types.Hash
+}
+
+// Signer is the core's signer for this node's seat.
+type Signer interface {
+	Public() types.PublicKey
+	SignAll(chain types.Hash, position uint64, reqs []signer.Request) ([]signer.Result, error)
+}
+
+// Clock tells Unix time.
+type Clock interface{ Now() time.Time }
+
+// Config is what a chain is made from.
+type Config struct {
+	Name    string
+	Genesis *chainspec.Genesis
+	Store   storage.Store
+	Engine  consensus.Engine
+	Ledger  *ledger.Ledger
+	Pool    *mempool.Pool
+	Journal *journal.Journal
+	Signer  Signer // nil: the node only follows
+	Network Network
+	Clock   Clock
+	Log     *slog.Logger
+	Metrics *Metrics
+	State   state.Options // the zero value is good
+	// Progress is called at each new final block; the plugin host forgives earlier crashes then.
+	Progress func()
+}
+
+// Errors.
+var (
+	ErrHalted   = errors.New("the chain has halted")
+	ErrClosed   = errors.New("the chain is closed")
+	ErrNotFound = errors.New("not found")
+)

@@ -1,0 +1,66 @@
+package chain
+
+import (
+	"context"
+	"sync"
+)
+
+// queue is a first-in-first-out queue between goroutines, without a bound: what goes in has to be bounded by what it is.
+type queue[T any] struct {
+	mu     sync.Mutex
+	items  []T
+	closed bool
+	signal chan struct{}
+}
+
+func newQueue[T any]() *queue[T] { return &queue[T]{signal: make(chan struct{}, 1)} }
+
+// push adds an item; a closed queue drops it.
+func (q *queue[T]) push(v T) {
+	q.mu.Lock()
+	if !q.closed {
+		q.items = append(q.items, v)
+	}
+	q.mu.Unlock()
+	q.wake()
+}
+
+func (q *queue[T]) wake() {
+	select {
+	case q.signal <- struct{}{}:
+	default:
+	}
+}
+
+// pop waits for an item; ok is false once ctx has ended or the queue is closed. There is one reader.
+func (q *queue[T]) pop(ctx context.Context) (v T, ok bool) {
+	for {
+		q.mu.Lock()
+		if q.closed {
+			q.mu.Unlock()
+			return v, false
+		}
+		if len(q.items) > 0 {
+			v = q.items[0]
+			var zero T
+			q.items[0] = zero
+			q.items = q.items[1:]
+			q.mu.Unlock()
+			return v, true
+		}
+		q.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return v, false
+		case <-q.signal:
+		}
+	}
+}
+
+func (q *queue[T]) close() {
+	q.mu.Lock()
+	q.closed = true
+	q.items = nil
+	q.mu.Unlock()
+	q.wake()
+}

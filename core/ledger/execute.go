@@ -1,0 +1,100 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/paloalto-chain/paloalto/core/state"
+	"github.com/paloalto-chain/paloalto/sdk/module"
+	"github.com/paloalto-chain/paloalto/sdk/types"
+)
+
+// Block is what Execute has to know of a block besides its transactions.
+type Block struct {
+	Height, Slot, Clock uint64
+	Producer            types.Hash
+	Till                types.AccountID // account whose till gets the fees
+	Parent              types.BlockID
+	Extensions          map[string][][]byte // by module
+	Params              map[string][]byte
+}
+
+// Fault is a module's illegal answer, for the log: the module, and what it did.
+type Fault struct {
+	Module string
+	Err    error
+}
+
+// Result is the effect of a block. Receipts[i] belongs to the block's transaction i; after them comes one receipt with a zero
+// id for each module whose scheduled work told something, and for each whose scheduled work was postponed.
+type Result struct {
+	Changes  []state.Change
+	Receipts []types.Receipt
+	Gas      uint64
+	Burned   uint64
+	Faults   []Fault
+}
+
+// FullView is a state that can be read and scanned. [*state.Layer] is one.
+type FullView interface {
+	View
+	Scan(ctx context.Context, module string, start, end state.ScanPos, limit int) ([]state.Entry, bool, error)
+}
+
+// Execute computes a block whose transactions Authorise has accepted on the same view. It fails only if the state cannot be
+// read or a module cannot be asked; then nothing is known of the block.
+func (l *Ledger) Execute(ctx context.Context, view FullView, b Block, txs []*Tx) (*Result, error) {
+	w := newWork(l, view, b)
+	if err := w.begin(ctx, txs); err != nil {
+		return nil, fmt.Errorf("execute block %d: %w", b.Height, err)
+	}
+	due, err := w.takeDue(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("execute block %d: %w", b.Height, err)
+	}
+	groups := make([][]int, len(l.modules))
+	for i, t := range txs {
+		g := l.group(t.T.Module)
+		groups[g] = append(groups[g], i)
+	}
+	for g, m := range l.modules {
+		if len(groups[g]) == 0 && len(due[m.Name]) == 0 && len(b.Extensions[m.Name]) == 0 {
+			continue
+		}
+		if err := w.group(ctx, m, groups[g], due[m.Name]); err != nil {
+			return nil, fmt.Errorf("execute block %d: module %q: %w", b.Height, m.Name, err)
+		}
+	}
+	return w.finish(ctx)
+}
+
+// Check finds out what would make each transaction fail whatever the state is: whether its limits pay for its bytes, and
+// what its module says of its form. errs[i] is nil if txs[i] is well formed.
+func (l *Ledger) Check(ctx context.Context, txs []*Tx) (errs []error, err error) {
+	errs = make([]error, len(txs))
+	for g, m := range l.modules {
+		var list []module.Tx
+		var at []int
+		for i, t := range txs {
+			if l.group(t.T.Module) != g {
+				continue
+			}
+			if _, errs[i] = l.short(t); errs[i] == nil {
+				list, at = append(list, l.moduleTx(t)), append(at, i)
+			}
+		}
+		if len(list) == 0 {
+			continue
+		}
+		checks, err := m.Module.Check(ctx, list)
+		if err != nil {
+			return nil, fmt.Errorf("module %q: %w", m.Name, err)
+		}
+		for j, c := range checks {
+			if c.Error != "" {
+				errs[at[j]] = fmt.Errorf("%w: module %s refuses it: %s", ErrMalformed, m.Name, c.Error)
+			}
+		}
+	}
+	return errs, nil
+}

@@ -1,0 +1,132 @@
+package ledger
+
+import (
+	"fmt"
+	"math/bits"
+	"strings"
+
+	"github.com/paloalto-chain/paloalto/chainspec"
+	"github.com/paloalto-chain/paloalto/core/state"
+	"github.com/paloalto-chain/paloalto/sdk/module"
+	"github.com/paloalto-chain/paloalto/sdk/types"
+)
+
+// Named is a module under the name by which transactions speak to it.
+type Named struct {
+	Name   string
+	Module module.Module
+}
+
+// Config is what a ledger is made from.
+type Config struct {
+	Genesis *chainspec.Genesis
+	Modules []Named // in the order of execution; the account module first
+}
+
+// Ledger is the state machine of one chain. It holds no state of its own and may be used concurrently.
+type Ledger struct {
+	chain   types.ChainID
+	genesis *chainspec.Genesis
+	limits  limits
+	fees    fees
+	modules []Named
+}
+
+type limits struct{ BlockBytes, TxBytes, BlockGas uint64 }
+
+type fees struct{ PerByte, PerGas, Floor, BurnPPM uint64 }
+
+// New makes a ledger. It puts every module behind [module.Guard], so that what a module may answer is judged by the same code
+// wherever the module runs; the ledger itself looks only at what needs the state.
+func New(cfg Config) (*Ledger, error) {
+	g := cfg.Genesis
+	if len(cfg.Modules) == 0 || cfg.Modules[0].Name != AccountModule {
+		return nil, fmt.Errorf("ledger: the first module must be %q", AccountModule)
+	}
+	seen := map[string]bool{}
+	modules := make([]Named, len(cfg.Modules))
+	for i, m := range cfg.Modules {
+		if m.Name == "" || len(m.Name) > types.MaxNameBytes || strings.ContainsRune(m.Name, 0) || seen[m.Name] {
+			return nil, fmt.Errorf("ledger: bad or repeated module name %q", m.Name)
+		}
+		seen[m.Name] = true
+		modules[i] = Named{m.Name, module.Guard(m.Module)}
+	}
+	return &Ledger{
+		chain: g.ID(), genesis: g, modules: modules,
+		limits: limits{g.Limits.BlockBytes, g.Limits.TxBytes, g.Limits.BlockGas},
+		fees:   fees{g.Fees.PerByte, g.Fees.PerGas, g.Fees.Floor, g.Fees.BurnPPM},
+	}, nil
+}
+
+// Chain returns the chain's id.
+func (l *Ledger) Chain() types.ChainID { return l.chain }
+
+// MaxBlockGas is the most that the max_gas of a block's transactions may sum to.
+func (l *Ledger) MaxBlockGas() uint64 { return l.limits.BlockGas }
+
+// MaxBlockBytes is the most that a block's encoded body may have.
+func (l *Ledger) MaxBlockBytes() uint64 { return l.limits.BlockBytes }
+
+// LeastFee is the fee of a transaction of size bytes whose gas is free.
+func (l *Ledger) LeastFee(size int) uint64 { return l.fee(size, 0) }
+
+// ModuleNames returns the names of the modules in the order of execution.
+func (l *Ledger) ModuleNames() []string {
+	out := make([]string, len(l.modules))
+	for i, m := range l.modules {
+		out[i] = m.Name
+	}
+	return out
+}
+
+// Module returns the module with a name, or nil.
+func (l *Ledger) Module(name string) module.Module {
+	if i := l.group(name); i >= 0 {
+		return l.modules[i].Module
+	}
+	return nil
+}
+
+func (l *Ledger) group(name string) int {
+	for i := range l.modules {
+		if l.modules[i].Name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// GenesisChanges is the state after the genesis block.
+func (l *Ledger) GenesisChanges() ([]state.Change, error) {
+	accounts := map[types.AccountID]*Account{}
+	var order []types.AccountID
+	var sum uint64
+	for _, al := range l.genesis.Allocations {
+		a := accounts[al.Account]
+		if a == nil {
+			a = &Account{}
+			accounts[al.Account] = a
+			order = append(order, al.Account)
+		}
+		var carry uint64
+		if sum, carry = bits.Add64(sum, al.Amount, 0); carry != 0 {
+			return nil, fmt.Errorf("genesis: %w: allocations", ErrOverflow)
+		}
+		a.Balance += al.Amount
+		if v := al.Vesting; v != nil {
+			if len(a.Vesting) == maxVestings {
+				return nil, fmt.Errorf("genesis: account %s has more than %d vesting schedules", al.Account, maxVestings)
+			}
+			a.Vesting = append(a.Vesting, Vesting{Total: al.Amount, Cliff: v.Cliff, Duration: v.Duration, Step: v.Step})
+		}
+	}
+	if sum != l.genesis.Supply {
+		return nil, fmt.Errorf("genesis: allocations sum to %d, the supply is %d", sum, l.genesis.Supply)
+	}
+	out := make([]state.Change, 0, len(order))
+	for _, id := range order {
+		out = append(out, state.Change{Item: balanceItem(id), Value: accounts[id].encode()})
+	}
+	return out, nil
+}

@@ -1,0 +1,80 @@
+package signer
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"fmt"
+
+	"github.com/paloalto-chain/paloalto/sdk/types"
+)
+
+// DomainTransport begins what is signed to bind a transport's session key to a node.
+const DomainTransport = "paloalto/transport/1\x00"
+
+// MaxSessionKeyBytes bounds a transport's session key.
+const MaxSessionKeyBytes = types.MaxKeyBytes
+
+// SignHello signs a greeting between nodes, which has to begin with types.DomainHello. Nothing else is signed.
+func (s *Signer) SignHello(message []byte) ([]byte, error) {
+	if !bytes.HasPrefix(message, []byte(types.DomainHello)) || len(message) == len(types.DomainHello) {
+		return nil, fmt.Errorf("sign hello: %w: the message is not in the domain of greetings", ErrBadRequest)
+	}
+	return ed25519.Sign(s.key, message), nil
+}
+
+// BindTransport returns a certificate that a transport's session key belongs to this node: the scheme, the node's key
+// and its signature, for [VerifyTransport].
+func (s *Signer) BindTransport(sessionKey []byte) ([]byte, error) {
+	if len(sessionKey) == 0 || len(sessionKey) > MaxSessionKeyBytes {
+		return nil, fmt.Errorf("bind transport: %w: a session key of %d bytes", ErrBadRequest, len(sessionKey))
+	}
+	e := types.NewEncoder(128)
+	e.Byte(byte(s.pub.Scheme))
+	e.Blob(s.pub.Key)
+	e.Blob(ed25519.Sign(s.key, transportSignBytes(sessionKey)))
+	return e.Bytes(), nil
+}
+
+// VerifyTransport checks a certificate of [Signer.BindTransport] and returns the node's key.
+func VerifyTransport(sessionKey, certificate []byte) (types.PublicKey, error) {
+	d := types.NewDecoder(certificate)
+	key := types.PublicKey{Scheme: types.Scheme(d.Byte()), Key: d.Blob(types.MaxKeyBytes)}
+	sig := d.Blob(types.MaxSignatureBytes)
+	if err := d.Finish(); err != nil {
+		return types.PublicKey{}, fmt.Errorf("transport certificate: %w", err)
+	}
+	if err := types.VerifySignature(key, transportSignBytes(sessionKey), sig); err != nil {
+		return types.PublicKey{}, fmt.Errorf("transport certificate: %w", err)
+	}
+	return key, nil
+}
+
+func transportSignBytes(sessionKey []byte) []byte {
+	return append([]byte(DomainTransport), sessionKey...)
+}
+
+// Wallet signs transactions with a user's key.
+type Wallet struct {
+	key ed25519.PrivateKey
+	pub types.PublicKey
+}
+
+// NewWallet makes a wallet from a seed of [SeedBytes] bytes.
+func NewWallet(seed []byte) (*Wallet, error) {
+	if len(seed) != SeedBytes {
+		return nil, fmt.Errorf("open wallet: a seed has %d bytes, not %d", SeedBytes, len(seed))
+	}
+	key := ed25519.NewKeyFromSeed(seed)
+	return &Wallet{key, publicOf(key)}, nil
+}
+
+// Public returns the public key.
+func (w *Wallet) Public() types.PublicKey { return w.pub }
+
+// SignTx signs the bytes of a transaction for a chain.
+func (w *Wallet) SignTx(chain types.ChainID, raw []byte) ([]byte, error) {
+	if len(raw) == 0 || len(raw) > types.MaxTxBytes {
+		return nil, fmt.Errorf("sign transaction: %w: %d bytes, 1 to %d are allowed", ErrBadRequest, len(raw), types.MaxTxBytes)
+	}
+	return ed25519.Sign(w.key, types.TxSignBytes(chain, raw)), nil
+}
