@@ -1,0 +1,446 @@
+// Package apitest is a node without a core, for tests of what stands on package api: its chains have real keys, signed
+// certificates and real transactions, and go on when the test says so. It is no reference for how a ledger behaves.
+package apitest
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/paloalto-chain/paloalto/api"
+	"github.com/paloalto-chain/paloalto/sdk/types"
+)
+
+// Node is an api.Node and an api.Admin.
+type Node struct {
+	mu      sync.Mutex
+	status  api.NodeStatus
+	chains  []api.Chain
+	stopped []string
+	follows [][]byte
+}
+
+// NewNode makes a node that has chains.
+func NewNode(name string, chains ...*Chain) *Node {
+	n := &Node{status: api.NodeStatus{Name: name, ID: sha256.Sum256([]byte(name)), Version: "test"}}
+	for _, c := range chains {
+		n.chains = append(n.chains, c)
+	}
+	return n
+}
+
+// SetStatus replaces what the node says of itself; the chains are added to it.
+func (n *Node) SetStatus(s api.NodeStatus) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.status = s
+}
+
+// Status implements api.Node.
+func (n *Node) Status(ctx context.Context) (api.NodeStatus, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	s := n.status
+	s.Chains = nil
+	for _, c := range n.chains {
+		s.Chains = append(s.Chains, c.Status())
+	}
+	return s, ctx.Err()
+}
+
+// Chains implements api.Node.
+func (n *Node) Chains() []api.Chain {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.chains)
+}
+
+// Stop implements api.Admin.
+func (n *Node) Stop(_ context.Context, reason string) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.stopped = append(n.stopped, reason)
+	return nil
+}
+
+// Stopped returns the reasons for which Stop was called.
+func (n *Node) Stopped() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.stopped)
+}
+
+// Follow implements api.Admin.
+func (n *Node) Follow(_ context.Context, genesis []byte) (types.ChainID, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.follows = append(n.follows, genesis)
+	return sha256.Sum256(genesis), nil
+}
+
+// RestartPlugin implements api.Admin.
+func (n *Node) RestartPlugin(_ context.Context, name string) error {
+	return fmt.Errorf("%w: restart %q: this node has no plugins", api.ErrUnsupported, name)
+}
+
+// SetLogLevel implements api.Admin.
+func (n *Node) SetLogLevel(context.Context, string) error { return nil }
+
+// Key returns a key pair that is the same for the same name. It implements the Signer of package client.
+func Key(name string) Signer {
+	seed := sha256.Sum256([]byte("apitest " + name))
+	return Signer{ed25519.NewKeyFromSeed(seed[:])}
+}
+
+// Signer signs with a key.
+type Signer struct{ private ed25519.PrivateKey }
+
+// Public returns the public key.
+func (s Signer) Public() types.PublicKey {
+	return types.Ed25519Key(s.private.Public().(ed25519.PublicKey))
+}
+
+// Sign signs msg.
+func (s Signer) Sign(msg []byte) ([]byte, error) { return ed25519.Sign(s.private, msg), nil }
+
+// Chain is an api.Chain. Nothing moves but by Advance.
+type Chain struct {
+	name    string
+	genesis []byte
+	id      types.ChainID
+	keys    []Signer
+	set     *types.Set
+	params  api.Params
+	buffer  int
+
+	mu       sync.Mutex
+	blocks   []*api.Block // by height; blocks[0] stands for genesis
+	included map[types.TxID]api.Tx
+	pool     []types.TxID
+	waiting  map[types.TxID][]byte
+	accounts map[types.AccountID]api.Account
+	subs     map[*subscription]bool
+	slot     uint64
+	halted   string
+	bulk     int
+	ended    bool
+}
+
+// SubscriptionBuffer is how many blocks a subscription of a chain holds.
+const SubscriptionBuffer = 8
+
+// NewChain makes a chain with four producers at height 0.
+func NewChain(name string) *Chain {
+	c := &Chain{
+		name: name, genesis: []byte(`{"name":"` + name + `"}`), included: map[types.TxID]api.Tx{}, waiting: map[types.TxID][]byte{},
+		accounts: map[types.AccountID]api.Account{}, subs: map[*subscription]bool{}, buffer: SubscriptionBuffer,
+		params: api.Params{
+			Token: "ALTO", GenesisTimeMs: 1_000_000, SlotMs: 500, TxLifetime: 120, Fees: api.Fees{PerByte: 1, PerGas: 0, Floor: 100},
+			Limits: api.ChainLimits{BlockBytes: 4 << 20, TxBytes: 64 << 10, BlockGas: 40_000_000}, Modules: []string{"account", "bank"},
+		},
+	}
+	c.id = sha256.Sum256(c.genesis)
+	var keys []types.PublicKey
+	for i := range 4 {
+		c.keys = append(c.keys, Key(fmt.Sprintf("%s producer %d", name, i)))
+		keys = append(keys, c.keys[i].Public())
+	}
+	c.set = types.EqualSet(0, keys)
+	h := &types.Header{Chain: c.id, NextSet: c.set.Hash()}
+	c.blocks = []*api.Block{{ID: h.ID(), Header: h}}
+	return c
+}
+
+// SetAccount gives an account what it should have.
+func (c *Chain) SetAccount(a api.Account) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.accounts[a.ID] = a
+}
+
+// Bulk makes the bodies of further blocks n bytes of nothing, for tests of slow readers.
+func (c *Chain) Bulk(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bulk = n
+}
+
+// Halt makes the chain halt.
+func (c *Chain) Halt(reason string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.halted = reason
+}
+
+// Advance makes n further blocks, the first with what waits, and makes them final at once. Only every second height, and the last,
+// has a certificate of its own, and only the last is announced, as when a certificate makes several blocks final.
+func (c *Chain) Advance(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range n {
+		c.slot++
+		c.add(i == n-1)
+	}
+	c.publish(c.blocks[len(c.blocks)-1])
+}
+
+// Skip lets slots pass without a block.
+func (c *Chain) Skip(slots uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.slot += slots
+}
+
+// Include puts what waits into a block that is not final; the next Advance makes it final.
+func (c *Chain) Include() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, id := range c.pool {
+		c.included[id] = api.Tx{ID: id, Stage: api.Included, Height: uint64(len(c.blocks)), Index: i, Envelope: c.waiting[id]}
+	}
+}
+
+func (c *Chain) add(certified bool) {
+	parent := c.blocks[len(c.blocks)-1]
+	body := &types.Body{}
+	b := &api.Block{}
+	for _, id := range c.pool {
+		b.TxIDs = append(b.TxIDs, id)
+		body.Txs = append(body.Txs, c.waiting[id])
+		b.Receipts = append(b.Receipts, types.Receipt{ID: id, Status: types.StatusOK, Fee: 100, Gas: types.GasTransfer,
+			Events: []types.Event{{Module: "bank", Name: "transfer", Data: []byte(`{"n":1}`), Accounts: []types.AccountID{{1}}, Item: []byte{2}}}})
+	}
+	h := &types.Header{Chain: c.id, Height: parent.Header.Height + 1, Slot: c.slot, Parent: parent.ID, Producer: c.set.Seats[0].Key.Hash(),
+		Clock: types.NextClock(parent.Header.Clock, parent.Header.Slot, c.slot), BodyRoot: body.BodyRoot(b.TxIDs),
+		ReceiptsRoot: types.ReceiptsRoot(parent.Receipts)}
+	b.ID, b.Header, b.Body = h.ID(), h, body.Encode()
+	if certified || h.Height%2 == 0 {
+		b.Certificate = c.certify(h)
+	}
+	if c.bulk > 0 {
+		b.Body = make([]byte, c.bulk)
+	}
+	for i, id := range b.TxIDs {
+		c.included[id] = api.Tx{ID: id, Stage: api.Final, Height: h.Height, Block: b.ID, Index: i, Envelope: c.waiting[id], Receipt: &b.Receipts[i]}
+		delete(c.waiting, id)
+	}
+	c.pool = nil
+	c.blocks = append(c.blocks, b)
+}
+
+func (c *Chain) certify(h *types.Header) *types.Certificate {
+	cert := &types.Certificate{Scheme: types.CertEd25519List, SetHash: c.set.Hash(), Slot: h.Slot, Height: h.Height, Block: h.ID(), Bitmap: []byte{0b1011}}
+	msg := types.SignBytes(c.id, types.PurposeCommit, types.CommitPayload(cert.SetHash, 0, cert.Slot, cert.Height, cert.Block))
+	for _, i := range []int{0, 1, 3} {
+		sig, _ := c.keys[i].Sign(msg)
+		cert.Signatures = append(cert.Signatures, sig)
+	}
+	return cert
+}
+
+// Name implements api.Chain.
+func (c *Chain) Name() string { return c.name }
+
+// ID implements api.Chain.
+func (c *Chain) ID() types.ChainID { return c.id }
+
+// Genesis implements api.Chain.
+func (c *Chain) Genesis() []byte { return c.genesis }
+
+// Set implements api.Chain.
+func (c *Chain) Set() *types.Set { return c.set }
+
+// Params implements api.Chain.
+func (c *Chain) Params() api.Params { return c.params }
+
+// Status implements api.Chain.
+func (c *Chain) Status() api.ChainStatus {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	final := c.blocks[len(c.blocks)-1]
+	return api.ChainStatus{Name: c.name, ID: c.id, Head: final.Header.Height, Final: final.Header.Height, FinalID: final.ID, FinalSlot: final.Header.Slot,
+		Slot: c.slot, Producers: len(c.keys), Producer: true, Produced: 3, Skipped: 1, Waiting: len(c.pool), Halted: c.halted}
+}
+
+// Reference implements api.Chain.
+func (c *Chain) Reference(ctx context.Context) (api.Reference, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	final := c.blocks[len(c.blocks)-1]
+	return api.Reference{Height: final.Header.Height, ID: final.ID, Clock: final.Header.Clock, Slot: c.slot}, ctx.Err()
+}
+
+// Submit implements api.Chain. It verifies signatures and expiry, and knows what it has seen.
+func (c *Chain) Submit(_ context.Context, envelopes [][]byte) ([]types.TxID, []error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ids, errs := make([]types.TxID, len(envelopes)), make([]error, len(envelopes))
+	for i, raw := range envelopes {
+		ids[i], errs[i] = c.admit(raw)
+	}
+	return ids, errs
+}
+
+func (c *Chain) admit(raw []byte) (id types.TxID, err error) {
+	env, err := types.DecodeEnvelope(raw)
+	if err != nil {
+		return id, fmt.Errorf("ErrMalformed: %w", err)
+	}
+	t, err := types.DecodeTransaction(env.Raw)
+	if err != nil {
+		return id, fmt.Errorf("ErrMalformed: %w", err)
+	}
+	id = types.TxIDOf(c.id, env.Raw)
+	for _, s := range env.Signatures {
+		if err := types.VerifySignature(s.Key, types.TxSignBytes(c.id, env.Raw), s.Sig); err != nil {
+			return id, fmt.Errorf("ErrSignature: %w", err)
+		}
+	}
+	least := c.params.Fees.Of(len(raw), 0)
+	switch {
+	case c.halted != "":
+		return id, fmt.Errorf("%w: %s", api.ErrHalted, c.halted)
+	case t.Expires < c.slot:
+		return id, fmt.Errorf("%w: at slot %d, it is %d", api.ErrExpired, t.Expires, c.slot)
+	case t.MaxFee < least:
+		return id, fmt.Errorf("ErrFee: max_fee %d is below %d", t.MaxFee, least)
+	case c.waiting[id] != nil:
+		return id, fmt.Errorf("%w: %s", api.ErrKnown, id)
+	case c.included[id].Stage == api.Final:
+		return id, fmt.Errorf("%w: %s", api.ErrDuplicate, id)
+	}
+	c.waiting[id] = raw
+	c.pool = append(c.pool, id)
+	return id, nil
+}
+
+// Forget drops what waits, as a node does that is started again.
+func (c *Chain) Forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.waiting)
+	c.pool = nil
+}
+
+// Tx implements api.Chain.
+func (c *Chain) Tx(ctx context.Context, id types.TxID) (api.Tx, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if t, ok := c.included[id]; ok {
+		return t, ctx.Err()
+	}
+	if raw, ok := c.waiting[id]; ok {
+		return api.Tx{ID: id, Stage: api.Waiting, Envelope: raw}, ctx.Err()
+	}
+	return api.Tx{}, ctx.Err()
+}
+
+// Block implements api.Chain.
+func (c *Chain) Block(ctx context.Context, height uint64) (*api.Block, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if height == 0 || height >= uint64(len(c.blocks)) {
+		return nil, fmt.Errorf("%w: block %d; the newest final one is %d", api.ErrNotFound, height, len(c.blocks)-1)
+	}
+	return c.blocks[height], ctx.Err()
+}
+
+// Account implements api.Chain.
+func (c *Chain) Account(ctx context.Context, id types.AccountID, _ bool) (api.Account, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	a := c.accounts[id]
+	a.Height = uint64(len(c.blocks) - 1)
+	return a, ctx.Err()
+}
+
+// Query implements api.Chain: the module bank echoes the argument of the path echo.
+func (c *Chain) Query(ctx context.Context, module, path string, argument []byte) ([]byte, uint64, error) {
+	if module != "bank" {
+		return nil, 0, fmt.Errorf("%w: %q; this chain has bank", api.ErrUnknownModule, module)
+	}
+	if path != "echo" {
+		return nil, 0, fmt.Errorf("%w: %q", api.ErrUnknownPath, path)
+	}
+	return fmt.Appendf(nil, "{\"echo\":%q}", argument), c.Status().Final, ctx.Err()
+}
+
+type subscription struct {
+	c  *Chain
+	ch chan *api.Block
+}
+
+// Subscribe implements api.Chain.
+func (c *Chain) Subscribe() (api.Subscription, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return nil, fmt.Errorf("%w: chain %s", api.ErrStopped, c.name)
+	}
+	s := &subscription{c: c, ch: make(chan *api.Block, c.buffer)}
+	c.subs[s] = true
+	return s, nil
+}
+
+// Subscribers returns how many subscriptions are open.
+func (c *Chain) Subscribers() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.subs)
+}
+
+// End ends all subscriptions for good.
+func (c *Chain) End() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = true
+	for s := range maps.Clone(c.subs) {
+		c.drop(s)
+	}
+}
+
+func (c *Chain) publish(b *api.Block) {
+	for s := range maps.Clone(c.subs) {
+		select {
+		case s.ch <- b:
+		default:
+			c.drop(s)
+		}
+	}
+}
+
+func (c *Chain) drop(s *subscription) {
+	if c.subs[s] {
+		delete(c.subs, s)
+		close(s.ch)
+	}
+}
+
+// Next implements api.Subscription.
+func (s *subscription) Next(ctx context.Context) (*api.Block, error) {
+	select {
+	case b, ok := <-s.ch:
+		if ok {
+			return b, nil
+		}
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	if s.c.ended {
+		return nil, fmt.Errorf("%w: chain %s", api.ErrStopped, s.c.name)
+	}
+	return nil, api.ErrSlow
+}
+
+// Close implements api.Subscription.
+func (s *subscription) Close() {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	s.c.drop(s)
+}
