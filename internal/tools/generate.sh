@@ -10,5 +10,5 @@ GOBIN=$bin go install connectrpc.com/connect/cmd/protoc-gen-connect-go@v1.21.1
 PATH=$bin:$PATH
 (cd sdk/proto && protoc -I . --go_out=paths=source_relative:. --go-grpc_out=paths=source_relative:. $(find paloalto -name '*.proto' | sort))
 if [ -d api/proto ]; then
-	(cd api/proto && protoc -I . --go_out=paths=source_relative:. --connect-go_out=paths=source_relative:. $(find . -name '*.proto' | sort))
+	(cd api/proto && protoc -I . --go_out=paths=source_relative:. --connect-go_out=paths=source_relative:. $(find paloalto -name '*.proto' | sort))
 fi

@@ -1,0 +1,13 @@
+package main
+
+import "github.com/spf13/cobra"
+
+// commands are the verbs, one file each.
+func (a *app) commands() []*cobra.Command {
+	return []*cobra.Command{
+		a.validateCmd(), a.fmtCmd(), a.genesisCmd(),
+		a.upCmd(), a.downCmd(), a.devCmd(), a.statusCmd(), a.logsCmd(),
+		a.chainCmd(), a.nodeCmd(), a.pluginCmd(), a.keysCmd(), a.accountCmd(), a.txCmd(), a.blockCmd(), a.vmCmd(), a.oracleCmd(),
+		a.versionCmd(),
+	}
+}
