@@ -148,7 +148,7 @@ type AllocationBlock struct {
 type Network struct {
 	Name         string       `json:"name"`
 	Nodes        int          `json:"nodes"`
-	Faucet       string       `json:"faucet,omitempty"` // the allocation that `alto faucet` draws on
+	Faucet       string       `json:"faucet,omitempty"` // the allocation that pays where a command names no account, such as for the record of a new chain
 	NodeDefaults NodeDefaults `json:"node_defaults"`
 }
 

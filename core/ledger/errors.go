@@ -16,7 +16,6 @@ var (
 	ErrFee             = errors.New("ErrFee")
 	ErrOverflow        = errors.New("ErrOverflow")
 	ErrVesting         = errors.New("ErrVesting")
-	ErrFrozen          = errors.New("ErrFrozen")
 	ErrUnknownModule   = errors.New("ErrUnknownModule")
 	ErrSignature       = errors.New("ErrSignature")
 	ErrBlockGas        = errors.New("ErrBlockGas")

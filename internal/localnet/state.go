@@ -17,7 +17,7 @@ type State struct {
 	Name      string      `json:"name"`
 	Spec      string      `json:"spec"` // absolute path of the file that it was made from
 	CreatedMs uint64      `json:"created_ms"`
-	Faucet    string      `json:"faucet,omitempty"` // name of the allocation that pays for `alto faucet` and new accounts
+	Faucet    string      `json:"faucet,omitempty"` // name of the allocation that pays for the records of new chains unless told otherwise
 	Nodes     []NodeState `json:"nodes"`
 	Chains    []Chain     `json:"chains"`
 }
