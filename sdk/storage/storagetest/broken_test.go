@@ -156,7 +156,12 @@ func TestEachCaseFindsItsBreakage(t *testing.T) {
 				if raced && c.Name != name && slices.Contains(large, c.Name) {
 					continue
 				}
-				switch why := verdict(t, c, brokenFactory(f)); {
+				why := verdict(t, c, brokenFactory(f))
+				// A breakage that shows only when a reader and a writer meet may hide from one run on a busy machine.
+				for tries := 0; c.Name == name && len(why) == 0 && tries < 20; tries++ {
+					why = verdict(t, c, brokenFactory(f))
+				}
+				switch {
 				case c.Name == name && len(why) == 0:
 					t.Errorf("%s does not find its broken store", c.Name)
 				case c.Name != name && len(why) != 0:
