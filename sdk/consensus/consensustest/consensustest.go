@@ -98,6 +98,12 @@ func RunBroken(t *testing.T, f Factory) {
 			close(next)
 			wg.Wait()
 			for i, c := range cases {
+				// A machine with much to do may make a case fail, or not notice, for once.
+				for range 2 {
+					if (c.Name == b.Case) != (failed[i] != "") {
+						failed[i] = verdict(t.Context(), c, broken)
+					}
+				}
 				switch {
 				case c.Name == b.Case && failed[i] == "":
 					t.Errorf("%s: the case does not notice it", b.What)
