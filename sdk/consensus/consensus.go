@@ -10,9 +10,9 @@
 //  2. Sign: each is signed behind the core's guard, appended to its message, sent, and handed back as a Message from
 //     nobody. The engine counts its own vote only then. If the guard refuses, nothing comes back.
 //  3. Send: messages that need no signature.
-//  4. Build: the core builds a body on the parent, completes the header (it fills in everything but Slot, Consensus and
-//     NextSet; CertHeight is the height of Build.Certificate, which goes into the body, or 0) and answers Built. An empty
-//     header means that it could not. The answer comes even if it is late.
+//  4. Build: the core builds a body on the parent, completes the header (it fills in everything but Slot, Epoch and
+//     Consensus; CertHeight is the height of Build.Certificate, which goes into the body, or 0; with VRFInput it appends the
+//     proof to Consensus) and answers Built. An empty header means that it could not. The answer comes even if it is late.
 //  5. Check: the core fetches and checks the body, makes it durable and answers Checked. A block is asked for when its
 //     parent has been checked. It may take long; a reply may never come if the body is nowhere. While it is missing the
 //     engine asks again, with more peers in From; one answer is enough. The core's own block is asked for like any other,
@@ -20,12 +20,21 @@
 //     carries one of that height that verifies, else it carries none. OK false is final for this block, so a body that
 //     cannot be had yet is no answer.
 //  6. Head: what the engine builds on now, for the mempool and for status.
-//  7. Final: blocks that a quorum has committed to, ascending and without a gap. The certificate stands with the block
-//     that it is for; ancestors that it makes final come before it with none. Every one of them was checked. The core
-//     verifies the certificate and refuses what does not verify. Final is repeated after a restart only for blocks above
-//     Start.Final, and never for blocks that the core has told of with Finalised.
-//  8. Epoch: the set that takes over.
-//  9. WakeAt: the core sends Woken at that time, or earlier; each Ready replaces the previous wish.
+//  7. Final: blocks that a quorum has committed to, ascending and without a gap. The proof stands with the block that it
+//     is for; ancestors that it makes final come before it with none. Every one of them was checked. The core verifies the
+//     proof and refuses what does not verify. Final is repeated after a restart only for blocks above Start.Final, and
+//     never for blocks that the core has told of with Finalised.
+//  8. Evidence: encoded proof that somebody has broken the rules, for the log; the module face of the same instance brings
+//     it into a block.
+//  9. Epoch: the set that has taken over; after a restart it may be told again.
+//  10. WakeAt: the core sends Woken at that time, or earlier; each Ready replaces the previous wish.
+//
+// Epochs. When the state of a block's parent holds a set under [NextSetKey] of the consensus plugin's module, the block closes
+// its epoch: the core puts the set's hash into NextSet, and hands the set over with Built, Checked or Finalised. Blocks of
+// the same epoch that descend from it carry votes and nothing else, and are dropped when it is final; the core builds and
+// checks them with empty bodies. Blocks of the next epoch have the closing block, and no other of the epoch before, as
+// ancestor. Whether a block may stand where it does in that respect the engine checks: the core takes Epoch to be the
+// parent's, or one more if the parent closes its epoch.
 //
 // The engine does not look at a clock: every event carries the time. The core may skip ahead of the engine with
 // Finalised, when it has caught up from other nodes by certificates alone.
@@ -34,6 +43,9 @@
 // everything below Persist in its Ready and the following ones; records are replayed in the order in which they were
 // persisted. A block that was answered Checked before a restart is not asked for again: its body is in the journal. An
 // engine asks again for the signature of what it had decided to sign; the payload is the same, and so is the signature.
+//
+// A signature of the own key that a peer brings and that is newer than the records says that somebody else signs with this
+// key, or that the records are an old copy: the engine asks for Halt, and nothing more is signed.
 package consensus
 
 import (
@@ -51,6 +63,22 @@ var (
 	ErrInvalid  = errors.New("consensus: invalid call")
 )
 
+// NextSetKey is the key, at place zero of the module of the consensus plugin, under which the state holds the encoded set of
+// the next epoch while the next block has to close the current one.
+const NextSetKey = "next-set"
+
+// VRFBytes is the size of a proof by ECVRF-EDWARDS25519-SHA512-ELL2, RFC 9381.
+const VRFBytes = 80
+
+// VRFInput returns what the producer of a slot proves. The hash of the set is settled before its epoch begins.
+func VRFInput(set types.Hash, slot uint64) []byte {
+	e := types.NewEncoder(64)
+	e.Raw([]byte("paloalto/vrf/1\x00"))
+	e.Hash(set)
+	e.Uint(slot)
+	return e.Bytes()
+}
+
 // MaxRecordBytes bounds one record of Ready.Persist.
 const MaxRecordBytes = 4 << 20
 
@@ -60,14 +88,17 @@ type Event interface{ isEvent() }
 // Start opens the conversation.
 type Start struct {
 	Genesis       *types.Header
-	Set           *types.Set       // of the current epoch
+	Set           *types.Set       // of the epoch that Final is in
 	Key           *types.PublicKey // of this node's seat; nil if it only follows
 	Snapshot      []byte           // newest that was persisted, or nil
 	Records       [][]byte         // persisted since, in order
 	Final         *types.Header
-	FinalCert     *types.Certificate // nil if Final is the genesis block
-	NowMs         uint64             // Unix time in milliseconds
-	GenesisTimeMs uint64             // when slot 0 began
+	FinalProof    *types.Finality // nil if Final is the genesis block
+	EpochStart    *types.Header   // the block that opened Set's epoch: the closing block of the one before, or genesis
+	EpochProof    *types.Finality // of EpochStart; nil if that is the genesis block
+	Next          *types.Set      // that Final names, if it closes its epoch
+	NowMs         uint64          // Unix time in milliseconds
+	GenesisTimeMs uint64          // when slot 0 began
 }
 
 // Woken says what time it is.
@@ -85,6 +116,7 @@ type Built struct {
 	Slot   uint64
 	Parent types.BlockID
 	Header *types.Header
+	Next   *types.Set // that Header names, if it closes its epoch
 	NowMs  uint64
 }
 
@@ -93,13 +125,15 @@ type Checked struct {
 	Block  types.BlockID
 	OK     bool
 	Reason string
+	Next   *types.Set // that the block's header names, if it closes its epoch
 	NowMs  uint64
 }
 
 // Finalised tells of a certified block that the core has by itself; it and its ancestors are final.
 type Finalised struct {
 	Header *types.Header
-	Cert   *types.Certificate
+	Proof  *types.Finality
+	Next   *types.Set // that Header names, if it closes its epoch
 	NowMs  uint64
 }
 
@@ -129,8 +163,9 @@ type Outbound struct {
 type Build struct {
 	Slot        uint64
 	Parent      types.BlockID
+	Epoch       uint64 // for the header
 	Consensus   []byte // the engine's own header bytes
-	NextSet     types.Hash
+	VRFInput    []byte // if not empty: the core proves it and appends the proof to Consensus
 	Certificate []byte // newest that the block should carry; may be nil
 	Empty       bool   // no transactions
 	DeadlineMs  uint64
@@ -145,7 +180,7 @@ type Check struct {
 // Final is a block that is irreversible, and why.
 type Final struct {
 	Block types.BlockID
-	Cert  *types.Certificate
+	Proof *types.Finality // nil for an ancestor of the block that the next one with a proof is for
 }
 
 // Ready is what the core has to do, in this order.
@@ -160,8 +195,9 @@ type Ready struct {
 	Final    []Final
 	Evidence [][]byte
 	Epoch    *types.Set
-	WakeAtMs uint64 // 0: time alone changes nothing
-	Halt     string // if not empty: the chain must stop, and why
+	WakeAtMs uint64  // 0: time alone changes nothing
+	Halt     string  // if not empty: the chain must stop, and why
+	Trouble  *string // if not nil: what is wrong with this node's part by now, for health and status; empty: nothing
 }
 
 // Session is one Run. Step and Next may be called concurrently with each other.

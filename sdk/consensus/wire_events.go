@@ -18,7 +18,11 @@ func startPieces(instance uint64, s *Start) ([]*consensusv1.Event, error) {
 	}
 	first := &consensusv1.Start{
 		Instance: instance, GenesisHeader: s.Genesis.Encode(), Set: s.Set.Encode(), FinalHeader: s.Final.Encode(),
-		FinalCertificate: encodeCert(s.FinalCert), NowMs: s.NowMs, GenesisTimeMs: s.GenesisTimeMs,
+		FinalProof: encodeProof(s.FinalProof), NowMs: s.NowMs, GenesisTimeMs: s.GenesisTimeMs, EpochProof: encodeProof(s.EpochProof),
+		NextSet: encodeSet(s.Next),
+	}
+	if s.EpochStart != nil {
+		first.EpochHeader = s.EpochStart.Encode()
 	}
 	if s.Key != nil {
 		first.Key = append([]byte{byte(s.Key.Scheme)}, s.Key.Key...)
@@ -92,8 +96,20 @@ func readStart(next func() (*consensusv1.Event, error)) (uint64, *Start, error) 
 	if s.Final, err = types.DecodeHeader(w.FinalHeader); err != nil {
 		return 0, nil, fmt.Errorf("start: final block: %v: %w", err, ErrInvalid)
 	}
-	if s.FinalCert, err = decodeCert(w.FinalCertificate); err != nil {
+	if s.FinalProof, err = decodeProof(w.FinalProof); err != nil {
 		return 0, nil, fmt.Errorf("start: final block: %v: %w", err, ErrInvalid)
+	}
+	s.EpochStart = s.Genesis
+	if len(w.EpochHeader) > 0 {
+		if s.EpochStart, err = types.DecodeHeader(w.EpochHeader); err != nil {
+			return 0, nil, fmt.Errorf("start: first block of the epoch: %v: %w", err, ErrInvalid)
+		}
+	}
+	if s.EpochProof, err = decodeProof(w.EpochProof); err != nil {
+		return 0, nil, fmt.Errorf("start: first block of the epoch: %v: %w", err, ErrInvalid)
+	}
+	if s.Next, err = decodeSet(w.NextSet); err != nil {
+		return 0, nil, fmt.Errorf("start: next set: %v: %w", err, ErrInvalid)
 	}
 	if len(w.Key) > 0 {
 		k := types.PublicKey{Scheme: types.Scheme(w.Key[0]), Key: w.Key[1:]}
@@ -116,20 +132,20 @@ func eventToWire(e Event) (*consensusv1.Event, error) {
 		}
 		return &consensusv1.Event{Kind: &consensusv1.Event_Message{Message: m}}, nil
 	case *Built:
-		b := &consensusv1.Built{Slot: e.Slot, Parent: e.Parent[:], NowMs: e.NowMs}
+		b := &consensusv1.Built{Slot: e.Slot, Parent: e.Parent[:], NowMs: e.NowMs, NextSet: encodeSet(e.Next)}
 		if e.Header != nil {
 			b.Header = e.Header.Encode()
 		}
 		return &consensusv1.Event{Kind: &consensusv1.Event_Built{Built: b}}, nil
 	case *Checked:
 		return &consensusv1.Event{Kind: &consensusv1.Event_Checked{Checked: &consensusv1.Checked{
-			Block: e.Block[:], Ok: e.OK, Reason: e.Reason, NowMs: e.NowMs}}}, nil
+			Block: e.Block[:], Ok: e.OK, Reason: e.Reason, NowMs: e.NowMs, NextSet: encodeSet(e.Next)}}}, nil
 	case *Finalised:
 		if e.Header == nil {
 			return nil, fmt.Errorf("finalised: no header: %w", ErrInvalid)
 		}
 		return &consensusv1.Event{Kind: &consensusv1.Event_Finalised{Finalised: &consensusv1.Finalised{
-			Header: e.Header.Encode(), Certificate: encodeCert(e.Cert), NowMs: e.NowMs}}}, nil
+			Header: e.Header.Encode(), Proof: encodeProof(e.Proof), NowMs: e.NowMs, NextSet: encodeSet(e.Next)}}}, nil
 	case *Start:
 		return nil, fmt.Errorf("start in the middle of a run: %w", ErrInvalid)
 	}
@@ -157,23 +173,34 @@ func eventFromWire(ev *consensusv1.Event) (Event, error) {
 				return nil, fmt.Errorf("built: %v: %w", err, ErrInvalid)
 			}
 		}
+		if b.Next, err = decodeSet(k.Built.GetNextSet()); err != nil {
+			return nil, fmt.Errorf("built: next set: %v: %w", err, ErrInvalid)
+		}
 		return b, nil
 	case *consensusv1.Event_Checked:
 		id, err := types.HashFromBytes(k.Checked.GetBlock())
 		if err != nil {
 			return nil, fmt.Errorf("checked: %v: %w", err, ErrInvalid)
 		}
-		return &Checked{Block: id, OK: k.Checked.GetOk(), Reason: k.Checked.GetReason(), NowMs: k.Checked.GetNowMs()}, nil
+		next, err := decodeSet(k.Checked.GetNextSet())
+		if err != nil {
+			return nil, fmt.Errorf("checked: next set: %v: %w", err, ErrInvalid)
+		}
+		return &Checked{Block: id, OK: k.Checked.GetOk(), Reason: k.Checked.GetReason(), Next: next, NowMs: k.Checked.GetNowMs()}, nil
 	case *consensusv1.Event_Finalised:
 		h, err := types.DecodeHeader(k.Finalised.GetHeader())
 		if err != nil {
 			return nil, fmt.Errorf("finalised: %v: %w", err, ErrInvalid)
 		}
-		c, err := decodeCert(k.Finalised.GetCertificate())
+		p, err := decodeProof(k.Finalised.GetProof())
 		if err != nil {
 			return nil, fmt.Errorf("finalised: %v: %w", err, ErrInvalid)
 		}
-		return &Finalised{Header: h, Cert: c, NowMs: k.Finalised.GetNowMs()}, nil
+		next, err := decodeSet(k.Finalised.GetNextSet())
+		if err != nil {
+			return nil, fmt.Errorf("finalised: next set: %v: %w", err, ErrInvalid)
+		}
+		return &Finalised{Header: h, Proof: p, Next: next, NowMs: k.Finalised.GetNowMs()}, nil
 	}
 	return nil, fmt.Errorf("event %T out of place: %w", ev.GetKind(), ErrInvalid)
 }
@@ -186,16 +213,30 @@ func optionalHash(b []byte) (types.Hash, error) {
 	return types.HashFromBytes(b)
 }
 
-func encodeCert(c *types.Certificate) []byte {
-	if c == nil {
+func encodeProof(f *types.Finality) []byte {
+	if f == nil || f.Cert == nil {
 		return nil
 	}
-	return c.Encode()
+	return f.Encode()
 }
 
-func decodeCert(b []byte) (*types.Certificate, error) {
+func decodeProof(b []byte) (*types.Finality, error) {
 	if len(b) == 0 {
 		return nil, nil
 	}
-	return types.DecodeCertificate(b)
+	return types.DecodeFinality(b)
+}
+
+func encodeSet(s *types.Set) []byte {
+	if s == nil {
+		return nil
+	}
+	return s.Encode()
+}
+
+func decodeSet(b []byte) (*types.Set, error) {
+	if len(b) == 0 {
+		return nil, nil
+	}
+	return types.DecodeSet(b)
 }

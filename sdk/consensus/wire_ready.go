@@ -8,7 +8,7 @@ import (
 )
 
 func readyToWire(r *Ready) *consensusv1.Ready {
-	w := &consensusv1.Ready{Persist: r.Persist, Snapshot: r.Snapshot, Evidence: r.Evidence, WakeAtMs: r.WakeAtMs, Halt: r.Halt}
+	w := &consensusv1.Ready{Persist: r.Persist, Snapshot: r.Snapshot, Evidence: r.Evidence, WakeAtMs: r.WakeAtMs, Halt: r.Halt, Trouble: r.Trouble}
 	for _, u := range r.Sign {
 		w.Sign = append(w.Sign, &consensusv1.Unsigned{Purpose: u.Purpose, Ordinal: u.Ordinal, Payload: u.Payload,
 			Message: u.Message, To: hashesToWire(u.To)})
@@ -18,10 +18,7 @@ func readyToWire(r *Ready) *consensusv1.Ready {
 	}
 	if b := r.Build; b != nil {
 		w.Build = &consensusv1.Build{Slot: b.Slot, Parent: b.Parent[:], Consensus: b.Consensus, Certificate: b.Certificate,
-			Empty: b.Empty, DeadlineMs: b.DeadlineMs}
-		if !b.NextSet.IsZero() {
-			w.Build.NextSet = b.NextSet[:]
-		}
+			Empty: b.Empty, DeadlineMs: b.DeadlineMs, Epoch: b.Epoch, VrfInput: b.VRFInput}
 	}
 	for _, c := range r.Check {
 		w.Check = append(w.Check, &consensusv1.Check{Header: c.Header.Encode(), From: hashesToWire(c.From)})
@@ -30,7 +27,7 @@ func readyToWire(r *Ready) *consensusv1.Ready {
 		w.Head = r.Head[:]
 	}
 	for _, f := range r.Final {
-		w.Final = append(w.Final, &consensusv1.Final{Block: f.Block[:], Certificate: encodeCert(f.Cert)})
+		w.Final = append(w.Final, &consensusv1.Final{Block: f.Block[:], Proof: encodeProof(f.Proof)})
 	}
 	if r.Epoch != nil {
 		w.Epoch = &consensusv1.Epoch{Set: r.Epoch.Encode()}
@@ -40,7 +37,7 @@ func readyToWire(r *Ready) *consensusv1.Ready {
 
 // readyFromWire is the inverse of readyToWire. Its errors wrap ErrMisbehaved: they are the plugin's fault.
 func readyFromWire(w *consensusv1.Ready) (*Ready, error) {
-	r := &Ready{Persist: w.Persist, Evidence: w.Evidence, WakeAtMs: w.WakeAtMs, Halt: w.Halt}
+	r := &Ready{Persist: w.Persist, Evidence: w.Evidence, WakeAtMs: w.WakeAtMs, Halt: w.Halt, Trouble: w.Trouble}
 	if len(w.Snapshot) > 0 {
 		r.Snapshot = w.Snapshot
 	}
@@ -61,12 +58,10 @@ func readyFromWire(w *consensusv1.Ready) (*Ready, error) {
 		r.Send = append(r.Send, out)
 	}
 	if b := w.Build; b != nil {
-		out := &Build{Slot: b.Slot, Consensus: b.Consensus, Certificate: b.Certificate, Empty: b.Empty, DeadlineMs: b.DeadlineMs}
+		out := &Build{Slot: b.Slot, Consensus: b.Consensus, Certificate: b.Certificate, Empty: b.Empty, DeadlineMs: b.DeadlineMs, Epoch: b.Epoch,
+			VRFInput: b.VrfInput}
 		if out.Parent, err = types.HashFromBytes(b.Parent); err != nil {
 			return nil, bad("build: parent", err)
-		}
-		if out.NextSet, err = optionalHash(b.NextSet); err != nil {
-			return nil, bad("build: next set", err)
 		}
 		r.Build = out
 	}
@@ -92,7 +87,7 @@ func readyFromWire(w *consensusv1.Ready) (*Ready, error) {
 		if out.Block, err = types.HashFromBytes(f.GetBlock()); err != nil {
 			return nil, bad("final", err)
 		}
-		if out.Cert, err = decodeCert(f.GetCertificate()); err != nil {
+		if out.Proof, err = decodeProof(f.GetProof()); err != nil {
 			return nil, bad("final", err)
 		}
 		r.Final = append(r.Final, out)

@@ -14,6 +14,11 @@ func sendBegin(handle uint64, b *Block, send func(*modulev1.Begin) error) error 
 		Instance: handle, Chain: b.Chain[:], Height: b.Height, Slot: b.Slot, Clock: b.Clock, Producer: b.Producer[:], Parent: b.Parent[:],
 	}
 	size := 0
+	if c := b.Consensus; c != nil {
+		cur.Consensus = &modulev1.ConsensusInfo{Epoch: c.Epoch, Header: c.Header, Certificate: c.Certificate, Set: c.Set, ParentSlot: c.ParentSlot,
+			Closes: c.Closes}
+		size = len(c.Header) + len(c.Certificate) + len(c.Set)
+	}
 	room := func(n int) error { // makes room for a part of n bytes
 		if n > MaxMessage-pieceBytes {
 			return fmt.Errorf("%w: a part of the block has %d bytes", ErrInvalid, n)
@@ -91,6 +96,9 @@ func (bb *blockBuilder) add(p *modulev1.Begin) (last bool, err error) {
 		}
 	}
 	b := bb.b
+	if c := p.Consensus; c != nil {
+		b.Consensus = &ConsensusInfo{Epoch: c.Epoch, Header: c.Header, Certificate: c.Certificate, Set: c.Set, ParentSlot: c.ParentSlot, Closes: c.Closes}
+	}
 	for k, v := range p.Params {
 		if b.Params == nil {
 			b.Params = map[string][]byte{}

@@ -117,6 +117,17 @@ type Block struct {
 	Extensions [][]byte
 	Values     []Value           // of the items that Check declared and due entries named
 	Params     map[string][]byte // JSON values
+	Consensus  *ConsensusInfo    // for the module of the consensus plugin, which executes every block; else nil
+}
+
+// ConsensusInfo is what the module of the consensus plugin sees of each block.
+type ConsensusInfo struct {
+	Epoch       uint64
+	Header      []byte // the plugin's own header bytes
+	Certificate []byte // encoded, that the block carries; may be nil
+	Set         []byte // encoded types.Set of the epoch
+	ParentSlot  uint64
+	Closes      bool // the block closes its epoch
 }
 
 // Reader reads the state as it was at the start of the block.

@@ -88,6 +88,10 @@ func (m maker) tx() Tx {
 func (m maker) block(txs int) *Block {
 	b := &Block{Chain: m.hash(), Height: m.Uint64(), Slot: m.Uint64(), Clock: m.Uint64(), Producer: m.hash(), Parent: m.hash(),
 		Params: map[string][]byte{"a.b": []byte("1"), "c": []byte(`"x"`)}}
+	if txs != 1 { // a module other than the consensus plugin's sees nothing of it
+		b.Consensus = &ConsensusInfo{Epoch: m.Uint64(), Header: []byte("header"), Certificate: []byte("certificate"), Set: []byte("set"),
+			ParentSlot: m.Uint64(), Closes: true}
+	}
 	for range txs {
 		b.Txs = append(b.Txs, m.tx())
 		b.Values = append(b.Values, Value{Item: m.item(), Data: m.value()})
@@ -220,6 +224,16 @@ func normal(b *Block) Block {
 		c.Txs = append(c.Txs, t)
 	}
 	return c
+}
+
+// TestConsensusInfoIsWhole finds a field that the samples above leave out.
+func TestConsensusInfoIsWhole(t *testing.T) {
+	v := reflect.ValueOf(*maker{rand.New(rand.NewPCG(3, 1))}.block(0).Consensus)
+	for i := range v.NumField() {
+		if v.Field(i).IsZero() {
+			t.Errorf("field %s of the sample is zero", v.Type().Field(i).Name)
+		}
+	}
 }
 
 func TestABlockPartThatFitsNoMessage(t *testing.T) {

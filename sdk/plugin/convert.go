@@ -27,6 +27,7 @@ func (i Info) ToProto() *pluginv1.DescribeResponse {
 			pk.Schema.Attributes = append(pk.Schema.Attributes, &pluginv1.Attribute{
 				Name: a.Name, Type: string(a.Type), Required: a.Required, DefaultJson: a.Default,
 				ConsensusCritical: a.ConsensusCritical, Description: a.Description, OneOf: a.OneOf, MinJson: a.Min, MaxJson: a.Max,
+				Governed: a.Governed, StepJson: a.Step,
 			})
 		}
 		out.Kinds = append(out.Kinds, pk)
@@ -90,7 +91,7 @@ func kindFromProto(pk *pluginv1.KindInfo) (KindInfo, error) {
 		k.Schema.Attributes = append(k.Schema.Attributes, Attribute{
 			Name: a.GetName(), Type: AttrType(a.GetType()), Required: a.GetRequired(), Default: a.GetDefaultJson(),
 			ConsensusCritical: a.GetConsensusCritical(), Description: a.GetDescription(), OneOf: a.GetOneOf(),
-			Min: a.GetMinJson(), Max: a.GetMaxJson(),
+			Min: a.GetMinJson(), Max: a.GetMaxJson(), Governed: a.GetGoverned(), Step: a.GetStepJson(),
 		})
 	}
 	return k, nil

@@ -28,6 +28,12 @@ type Attribute struct {
 	Description       string
 	OneOf             []string
 	Min, Max          string
+	// Governed makes the attribute of a plugin with a module face a parameter of the chain: the chain spec gives its first
+	// value, a vote or an authority may change it at the end of an epoch, and module.Block.Params has the value in force. It
+	// must be consensus-critical, and of type bool, number, duration, size or amount, or a string with OneOf. Step, JSON like
+	// Min, bounds how much it may change at once; empty means that any change within Min and Max will do.
+	Governed bool
+	Step     string
 }
 
 // Find returns the attribute with a name.

@@ -4,10 +4,11 @@ import "fmt"
 
 // Names of the native modules and their actions. Their bodies are encoded here, so that clients need nothing else.
 const (
-	ModuleAccount  = "account"  // set_permission, delete_permission, link, unlink, claim_fees
-	ModuleBank     = "bank"     // transfer, burn
-	ModuleContract = "contract" // run
-	ModuleChains   = "chains"   // spawn
+	ModuleAccount   = "account"   // set_permission, delete_permission, link, unlink, claim_fees
+	ModuleBank      = "bank"      // transfer, burn
+	ModuleContract  = "contract"  // run
+	ModuleConsensus = "consensus" // the module face of the consensus plugin
+	ModuleChains    = "chains"    // spawn
 )
 
 // Gas of native actions. Measured against the verification of one signature, which is about 4,000.

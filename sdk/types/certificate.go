@@ -97,36 +97,53 @@ func (c *Certificate) Verify(chain Hash, set *Set) error {
 	if c.Scheme != CertEd25519List {
 		return fmt.Errorf("%w: scheme %d is unknown", ErrBadCertificate, c.Scheme)
 	}
-	if err := set.Validate(); err != nil { // a set without weight would make an empty certificate good
-		return fmt.Errorf("%w: %w", ErrBadCertificate, err)
+	keys, msg, err := c.Signers(chain, set)
+	if err != nil {
+		return err
 	}
-	if c.SetHash != set.Hash() || c.Epoch != set.Epoch {
-		return fmt.Errorf("%w: made by set %s of epoch %d, want %s of epoch %d", ErrBadCertificate, c.SetHash.Short(), c.Epoch,
-			set.Hash().Short(), set.Epoch)
+	return VerifyEd25519List(keys, msg, c.Signatures)
+}
+
+// Signers checks all of a certificate but its signatures: the right set, a bitmap of exactly its size, and enough weight. It
+// returns the keys of the seats that the bitmap names, in the order of their bits, and the message that each has signed.
+func (c *Certificate) Signers(chain Hash, set *Set) (keys []PublicKey, msg []byte, err error) {
+	if err := set.Validate(); err != nil { // a set without weight would make an empty certificate good
+		return nil, nil, fmt.Errorf("%w: %w", ErrBadCertificate, err)
+	}
+	if h := set.Hash(); c.SetHash != h || c.Epoch != set.Epoch {
+		return nil, nil, fmt.Errorf("%w: made by set %s of epoch %d, want %s of epoch %d", ErrBadCertificate, c.SetHash.Short(), c.Epoch,
+			h.Short(), set.Epoch)
 	}
 	if len(c.Bitmap) != (len(set.Seats)+7)/8 {
-		return fmt.Errorf("%w: bitmap of %d bytes for %d seats", ErrBadCertificate, len(c.Bitmap), len(set.Seats))
+		return nil, nil, fmt.Errorf("%w: bitmap of %d bytes for %d seats", ErrBadCertificate, len(c.Bitmap), len(set.Seats))
 	}
-	msg := SignBytes(chain, PurposeCommit, CommitPayload(c.SetHash, c.Epoch, c.Slot, c.Height, c.Block))
-	batch := NewBatchVerifier(len(c.Signatures))
+	keys = make([]PublicKey, 0, len(set.Seats))
 	var weight uint64
-	n := 0
 	for i := range len(c.Bitmap) * 8 {
 		if c.Bitmap[i/8]>>(i%8)&1 == 0 {
 			continue
 		}
-		if i >= len(set.Seats) || n >= len(c.Signatures) {
-			return fmt.Errorf("%w: bitmap does not fit seats and signatures", ErrBadCertificate)
+		if i >= len(set.Seats) {
+			return nil, nil, fmt.Errorf("%w: bit %d for %d seats", ErrBadCertificate, i, len(set.Seats))
 		}
-		batch.Add(set.Seats[i].Key, msg, c.Signatures[n])
+		keys = append(keys, set.Seats[i].Key)
 		weight += set.Seats[i].Weight
-		n++
-	}
-	if n != len(c.Signatures) {
-		return fmt.Errorf("%w: %d signatures for %d bits", ErrBadCertificate, len(c.Signatures), n)
 	}
 	if weight < set.Threshold {
-		return fmt.Errorf("%w: weight %d is below the threshold %d", ErrBadCertificate, weight, set.Threshold)
+		return nil, nil, fmt.Errorf("%w: weight %d is below the threshold %d", ErrBadCertificate, weight, set.Threshold)
+	}
+	return keys, SignBytes(chain, PurposeCommit, CommitPayload(c.SetHash, c.Epoch, c.Slot, c.Height, c.Block)), nil
+}
+
+// VerifyEd25519List checks the signatures of a certificate of scheme [CertEd25519List]: one of each key over the message, in
+// order.
+func VerifyEd25519List(keys []PublicKey, msg []byte, signatures [][]byte) error {
+	if len(signatures) != len(keys) {
+		return fmt.Errorf("%w: %d signatures for %d bits", ErrBadCertificate, len(signatures), len(keys))
+	}
+	batch := NewBatchVerifier(len(keys))
+	for i, k := range keys {
+		batch.Add(k, msg, signatures[i])
 	}
 	if all, _ := batch.Verify(); !all {
 		return fmt.Errorf("%w: %w", ErrBadCertificate, ErrBadSignature)

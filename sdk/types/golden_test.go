@@ -27,11 +27,16 @@ func TestGolden(t *testing.T) {
 	hash("tx-id", TxIDOf(chain, raw))
 	line("tx-sign-bytes", TxSignBytes(chain, raw))
 	hash("block-id", testHeader().ID())
+	for _, f := range fieldsOf(t, testHeader()) { // another id with each field
+		hash("block-id-"+f.name, f.changed.ID())
+	}
+	hash("finality-block-id", testFinality(testSet(4), 0, 1, 3).Suffix[1].ID())
 	hash("body-root", testBody(chain).BodyRoot([]TxID{testHash("1"), testHash("2")}))
 	hash("body-root-empty", (&Body{}).BodyRoot(nil))
 	hash("extension-root", testBody(chain).ExtensionRoot())
 	hash("set-hash", testSet(4).Hash())
 	line("commit-sign-bytes", SignBytes(chain, PurposeCommit, CommitPayload(testSet(4).Hash(), 7, 1203, 1000, testHeader().ID())))
+	line("possession-bytes", PossessionBytes(chain, testAuthority().ID()))
 	hash("history-root", testHistory(11).Root())
 	hash("receipts-root", ReceiptsRoot([]Receipt{*testReceipt(), {Status: "fee"}}))
 	hash("merkle-root-empty", MerkleRoot(nil))

@@ -6,6 +6,7 @@ import "fmt"
 const (
 	MaxConsensusBytes = 4096
 	MaxShardBytes     = 256
+	MaxHeaderBytes    = MaxConsensusBytes + MaxShardBytes + 512 // encoded
 )
 
 // Header is what the producers sign. All roots are those of the *parent's* execution, except BodyRoot and
@@ -14,6 +15,7 @@ type Header struct {
 	Chain         Hash   // the instance: the chain id until a chain is sharded
 	Height        uint64 // parent's height + 1
 	Slot          uint64 // larger than the parent's
+	Epoch         uint64 // of the set whose turn it is; the parent's, or the next after a closing block
 	Clock         uint64 // the chain's clock in ticks of the genesis slot length: parent's + min(slots passed, 8)
 	Parent        BlockID
 	Producer      Hash // hash of the producer's public key
@@ -24,7 +26,7 @@ type Header struct {
 	OutboxRoot    Hash
 	HistoryRoot   Hash   // root of the MMR over the headers up to and including the parent
 	CertHeight    uint64 // height of the newest certificate that the block carries; 0 if it carries none
-	NextSet       Hash   // hash of the next set of producers where this block changes it; else zero
+	NextSet       Hash   // hash of the next epoch's set if this block closes its epoch (of genesis: of the first set); else zero
 	Shard         []byte // room for a shard's fields
 	Consensus     []byte // the consensus plugin's own fields
 }
@@ -44,6 +46,7 @@ func (h *Header) Encode() []byte {
 	e.Hash(h.Chain)
 	e.Uint(h.Height)
 	e.Uint(h.Slot)
+	e.Uint(h.Epoch)
 	e.Uint(h.Clock)
 	e.Hash(h.Parent)
 	e.Hash(h.Producer)
@@ -67,7 +70,7 @@ func DecodeHeader(b []byte) (*Header, error) {
 		d.Fail("header format %d is unknown", f)
 	}
 	h := &Header{
-		Chain: d.Hash(), Height: d.Uint(), Slot: d.Uint(), Clock: d.Uint(), Parent: d.Hash(), Producer: d.Hash(),
+		Chain: d.Hash(), Height: d.Uint(), Slot: d.Uint(), Epoch: d.Uint(), Clock: d.Uint(), Parent: d.Hash(), Producer: d.Hash(),
 		BodyRoot: d.Hash(), ExtensionRoot: d.Hash(), StateRoot: d.Hash(), ReceiptsRoot: d.Hash(), OutboxRoot: d.Hash(),
 		HistoryRoot: d.Hash(), CertHeight: d.Uint(), NextSet: d.Hash(), Shard: d.Blob(MaxShardBytes),
 		Consensus: d.Blob(MaxConsensusBytes),
@@ -77,6 +80,9 @@ func DecodeHeader(b []byte) (*Header, error) {
 	}
 	return h, nil
 }
+
+// Closes tells whether this block closes its epoch: the blocks of the next one, and only they, build on it for good.
+func (h *Header) Closes() bool { return h.Height > 0 && !h.NextSet.IsZero() }
 
 // ID returns the block's id: the hash of the header's canonical bytes.
 func (h *Header) ID() BlockID { return Sum(DomainHeader, h.Encode()) }

@@ -61,7 +61,7 @@ func testEnvelope(chain ChainID) *Envelope {
 func testHeader() *Header {
 	_, k := testKey(3)
 	return &Header{
-		Chain: testHash("chain"), Height: 1000, Slot: 1203, Clock: 1190, Parent: testHash("parent"), Producer: k.Hash(),
+		Chain: testHash("chain"), Height: 1000, Slot: 1203, Epoch: 7, Clock: 1190, Parent: testHash("parent"), Producer: k.Hash(),
 		BodyRoot: testHash("body"), ExtensionRoot: testHash("extension"), StateRoot: testHash("state"),
 		ReceiptsRoot: testHash("receipts"), OutboxRoot: testHash("outbox"), HistoryRoot: testHash("history"), CertHeight: 998,
 		NextSet: testHash("next"), Shard: []byte("shard"), Consensus: []byte("consensus"),
@@ -95,12 +95,37 @@ func signCertificate(c *Certificate, chain Hash, seats ...int) {
 	}
 }
 
+// testFinality shows that testHeader, which closes its epoch, is final by what was signed for its grandchild.
+func testFinality(set *Set, seats ...int) *Finality {
+	x := testHeader()
+	f := &Finality{}
+	for i := range 2 {
+		p := x
+		if i > 0 {
+			p = f.Suffix[i-1]
+		}
+		s := *p
+		s.Height, s.Slot, s.Clock, s.Parent, s.NextSet, s.CertHeight = p.Height+1, p.Slot+2, NextClock(p.Clock, p.Slot, p.Slot+2), p.ID(), Hash{}, 0
+		f.Suffix = append(f.Suffix, &s)
+	}
+	tip := f.Suffix[1]
+	f.Cert = &Certificate{Scheme: CertEd25519List, SetHash: set.Hash(), Epoch: set.Epoch, Slot: tip.Slot, Height: tip.Height, Block: tip.ID(),
+		Bitmap: make([]byte, (len(set.Seats)+7)/8)}
+	signCertificate(f.Cert, x.Chain, seats...)
+	return f
+}
+
 func testBody(chain ChainID) *Body {
 	return &Body{
 		Certificate: testCertificate(chain, testSet(4), 0, 1, 3).Encode(),
 		Extensions:  []Extension{{"oracle", []byte("ballot")}, {"chains", nil}},
 		Txs:         [][]byte{testEnvelope(chain).Encode(), testEnvelope(testHash("elsewhere")).Encode()},
 	}
+}
+
+func testRegister(chain ChainID) RegisterBody {
+	k, pub := testKey(0)
+	return RegisterBody{Key: pub, Proof: ed25519.Sign(k, PossessionBytes(chain, testAuthority().ID())), Name: "producer-1"}
 }
 
 func testReceipt() *Receipt {
@@ -148,10 +173,27 @@ func kinds() []kind {
 		one("set", testSet(4).Encode(), func(b []byte) ([]byte, error) { return re(DecodeSet(b)) }),
 		one("certificate", testCertificate(chain, testSet(4), 0, 1, 3).Encode(),
 			func(b []byte) ([]byte, error) { return re(DecodeCertificate(b)) }),
+		one("finality", testFinality(testSet(4), 0, 1, 3).Encode(), func(b []byte) ([]byte, error) { return re(DecodeFinality(b)) }),
 		one("receipt", testReceipt().Encode(), func(b []byte) ([]byte, error) { return re(DecodeReceipt(b)) }),
 		one("history", testHistory(11).Encode(), func(b []byte) ([]byte, error) { return re(DecodeHistory(b)) }),
 		one("merkle proof", testMerkleProof().Encode(), func(b []byte) ([]byte, error) { return re(DecodeMerkleProof(b)) }),
 		one("state proof", testStateProof().Encode(), func(b []byte) ([]byte, error) { return re(DecodeStateProof(b)) }),
+		one("transfer body", TransferBody{To: testAuthority().ID(), Amount: 1 << 40, Memo: []byte("memo")}.Encode(),
+			func(b []byte) ([]byte, error) { return re(DecodeTransferBody(b)) }),
+		one("burn body", BurnBody{300}.Encode(), func(b []byte) ([]byte, error) { return re(DecodeBurnBody(b)) }),
+		one("run body", RunBody{[]byte("code"), []byte("evidence")}.Encode(), func(b []byte) ([]byte, error) { return re(DecodeRunBody(b)) }),
+		one("spawn body", SpawnBody{[]byte("genesis")}.Encode(), func(b []byte) ([]byte, error) { return re(DecodeSpawnBody(b)) }),
+		one("permission body", PermissionBody{testAuthority().Permissions[1]}.Encode(),
+			func(b []byte) ([]byte, error) { return re(DecodePermissionBody(b)) }),
+		one("name body", NameBody{"pay"}.Encode(), func(b []byte) ([]byte, error) { return re(DecodeNameBody(b)) }),
+		one("register body", testRegister(chain).Encode(), func(b []byte) ([]byte, error) { return re(DecodeRegisterBody(b)) }),
+		one("rotate body", RotateBody{testRegister(chain).Key, testRegister(chain).Proof}.Encode(),
+			func(b []byte) ([]byte, error) { return re(DecodeRotateBody(b)) }),
+		one("stake body", StakeBody{1 << 40}.Encode(), func(b []byte) ([]byte, error) { return re(DecodeStakeBody(b)) }),
+		one("vote body", VoteBody{[]AccountID{{1}, {2}, AccountID(testHash("producer"))}}.Encode(),
+			func(b []byte) ([]byte, error) { return re(DecodeVoteBody(b)) }),
+		one("evidence body", EvidenceBody{[]byte("evidence")}.Encode(), func(b []byte) ([]byte, error) { return re(DecodeEvidenceBody(b)) }),
+		one("link body", LinkBody{Link{"bank.*", "pay"}}.Encode(), func(b []byte) ([]byte, error) { return re(DecodeLinkBody(b)) }),
 	}
 }
 

@@ -122,7 +122,8 @@ func Broken() []Breakage {
 	out = append(out, brokenChecks()...)
 	out = append(out, brokenSigns()...)
 	out = append(out, brokenFinals()...)
-	return append(out, brokenRestarts()...)
+	out = append(out, brokenRestarts()...)
+	return append(out, brokenEpochs()...)
 }
 
 func brokenLives() []Breakage {
@@ -338,18 +339,18 @@ func brokenSigns() []Breakage {
 				return one(r)
 			}}
 		})},
-		{"survives-a-refusal", "the next signature is asked for when the last has come", wrapSession(func(start *consensus.Start, _ consensus.Session) bend {
-			waits := 0
+		{"survives-a-refusal", "the fourth signature is asked for when one of the first three has come", wrapSession(func(start *consensus.Start, _ consensus.Session) bend {
+			asked, came := 0, false
 			return bend{event: func(e consensus.Event) (bool, error) {
 				if m, ok := e.(*consensus.Message); ok && m.From.IsZero() {
-					waits--
+					came = true
 				}
 				return true, nil
 			}, ready: func(r *consensus.Ready) []*consensus.Ready {
-				if waits > 2 {
+				if asked > 2 && !came {
 					r.Sign = nil
 				}
-				waits += len(r.Sign)
+				asked += len(r.Sign)
 				return one(r)
 			}}
 		})},
@@ -363,18 +364,18 @@ func brokenFinals() []Breakage {
 	return []Breakage{
 		{"certificates-verify", "certificates of height 15 and above are spoilt", wrapReady(func(_ *consensus.Start, r *consensus.Ready) {
 			for i, f := range r.Final {
-				if c := f.Cert; c != nil && c.Height > certifiedTo/2+4 {
-					bad := *c
-					bad.Signatures = slices.Clone(c.Signatures)
+				if f.Proof != nil && f.Proof.Cert.Height > certifiedTo/2+4 {
+					bad := *f.Proof.Cert
+					bad.Signatures = slices.Clone(bad.Signatures)
 					bad.Signatures[0] = make([]byte, 64)
-					r.Final[i].Cert = &bad
+					r.Final[i].Proof = &types.Finality{Cert: &bad, Suffix: f.Proof.Suffix}
 				}
 			}
 		})},
 		{"final-ascends", "height 3 is final twice", wrapSession(func(start *consensus.Start, _ consensus.Session) bend {
 			return bend{ready: func(r *consensus.Ready) []*consensus.Ready {
 				for _, f := range r.Final {
-					if f.Cert != nil && f.Cert.Height == 3 && start.Final.Height == 0 {
+					if f.Proof != nil && f.Proof.Cert.Height == 3 && start.Final.Height == 0 {
 						return []*consensus.Ready{r, {Final: []consensus.Final{f}, WakeAtMs: r.WakeAtMs}}
 					}
 				}
@@ -384,8 +385,8 @@ func brokenFinals() []Breakage {
 		{"finalised-is-not-repeated", "what the core tells comes back", wrapSession(func(*consensus.Start, consensus.Session) bend {
 			var echo []consensus.Final
 			return bend{event: func(e consensus.Event) (bool, error) {
-				if f, ok := e.(*consensus.Finalised); ok && f.Header != nil && f.Header.Parent != stranger {
-					echo = append(echo, consensus.Final{Block: f.Header.ID(), Cert: f.Cert})
+				if f, ok := e.(*consensus.Finalised); ok && f.Header != nil && f.Header.Parent != stranger && f.Header.Epoch == 0 && f.Next == nil {
+					echo = append(echo, consensus.Final{Block: f.Header.ID(), Proof: f.Proof})
 				}
 				return true, nil
 			}, ready: func(r *consensus.Ready) []*consensus.Ready {
@@ -443,8 +444,8 @@ func brokenRestarts() []Breakage {
 		{"goes-on-after-a-restart", "the newest final block is told of again", wrapSession(func(start *consensus.Start, _ consensus.Session) bend {
 			first := true
 			return bend{ready: func(r *consensus.Ready) []*consensus.Ready {
-				if first && start.FinalCert != nil {
-					r.Final = append([]consensus.Final{{Block: start.Final.ID(), Cert: start.FinalCert}}, r.Final...)
+				if first && start.FinalProof != nil && start.Next == nil {
+					r.Final = append([]consensus.Final{{Block: start.Final.ID(), Proof: start.FinalProof}}, r.Final...)
 				}
 				first = false
 				return one(r)

@@ -109,8 +109,7 @@ func checkCases() []Case {
 				held = nil
 				w.run(1, nil)
 				for _, k := range ripe {
-					c.headers[k.Header.ID()] = k.Header
-					c.step(&consensus.Checked{Block: k.Header.ID(), OK: true, NowMs: w.now})
+					c.checked(k.Header, true)
 				}
 			}
 			if c.final.Height < 3 {

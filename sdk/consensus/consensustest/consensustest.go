@@ -54,6 +54,8 @@ func Cases() []Case {
 	out = append(out, finalCases()...)
 	out = append(out, restartCases()...)
 	out = append(out, clusterCases()...)
+	out = append(out, epochCases()...)
+	out = append(out, handOverCases()...)
 	return out
 }
 

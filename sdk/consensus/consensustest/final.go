@@ -18,18 +18,16 @@ func finalCases() []Case {
 			defer w.done()
 			c.onReady = func(r *consensus.Ready) {
 				for i, f := range r.Final {
-					if f.Cert == nil {
+					if f.Proof == nil {
 						if i == len(r.Final)-1 {
-							t.Errorf("the last of %d final blocks has no certificate", len(r.Final))
+							t.Errorf("the last of %d final blocks has no proof", len(r.Final))
 						}
 						continue
 					}
-					if err := f.Cert.Verify(w.genesis.Chain, w.set); err != nil {
+					if h := c.headers[f.Block]; h == nil {
+						t.Errorf("block %s is final and was never checked", f.Block.Short())
+					} else if err := f.Proof.Verify(w.set, h); err != nil {
 						t.Errorf("%v", err)
-					}
-					if h := c.headers[f.Block]; h == nil || f.Cert.Block != f.Block || f.Cert.Height != h.Height || f.Cert.Slot != h.Slot {
-						t.Errorf("the certificate of final block %s is for block %s at height %d in slot %d", f.Block.Short(), f.Cert.Block.Short(),
-							f.Cert.Height, f.Cert.Slot)
 					}
 				}
 			}
@@ -54,15 +52,15 @@ func finalCases() []Case {
 			if !w.run(30, w.finalAt(5)) {
 				t.Fatalf("after 30 slots height %d is final", p.final.Height)
 			}
-			h, cert := p.final, p.cert
+			h, proof := p.final, p.proof
 			c := w.add(-1)
 			deaf := true
 			c.hears = func(_ *core, b []byte) ([]byte, bool) { return b, !deaf }
 			c.start()
-			c.headers[h.ID()], c.final, c.cert = h, h, cert
+			c.finalise(h, proof)
 			watch := watchFinal(t, c)
 			*watch = h.Height
-			c.step(&consensus.Finalised{Header: h, Cert: cert, NowMs: w.now})
+			c.step(&consensus.Finalised{Header: h, Proof: proof, NowMs: w.now})
 			w.run(2, nil)
 			if c.head != h.ID() {
 				t.Errorf("the head is %s, not the block at height %d that the core has finalised", c.head.Short(), h.Height)
@@ -101,8 +99,8 @@ func finalCases() []Case {
 					n.step(&consensus.Checked{Block: stranger, OK: true, NowMs: w.now})
 					n.step(&consensus.Built{Slot: w.slot(), Parent: stranger, Header: w.genesis, NowMs: w.now})
 					forged := &types.Header{Chain: w.genesis.Chain, Height: 3, Slot: 3, Parent: stranger}
-					n.step(&consensus.Finalised{Header: forged, NowMs: w.now, Cert: &types.Certificate{Scheme: types.CertEd25519List, SetHash: w.set.Hash(),
-						Slot: 3, Height: 3, Block: forged.ID(), Bitmap: []byte{1}, Signatures: [][]byte{make([]byte, 64)}}})
+					n.step(&consensus.Finalised{Header: forged, NowMs: w.now, Proof: &types.Finality{Cert: &types.Certificate{Scheme: types.CertEd25519List,
+						SetHash: w.set.Hash(), Slot: 3, Height: 3, Block: forged.ID(), Bitmap: []byte{1}, Signatures: [][]byte{make([]byte, 64)}}}})
 				}
 				w.run(1, nil)
 			}

@@ -2,15 +2,11 @@ package consensustest
 
 import (
 	"errors"
-	"fmt"
-	"net"
-	"os"
-	"path/filepath"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/paloalto-chain/paloalto/sdk/consensus"
+	"github.com/paloalto-chain/paloalto/sdk/internal/serve"
 	"github.com/paloalto-chain/paloalto/sdk/plugin"
 )
 
@@ -35,46 +31,9 @@ func Remote(f Factory) Factory {
 const Handle = 42
 
 // Instances are instances by handle, of whatever kind.
-type Instances map[uint64]any
-
-// Instance implements plugin.Instances.
-func (in Instances) Instance(h uint64) (any, error) {
-	v, ok := in[h]
-	if !ok {
-		return nil, plugin.ErrUnknownInstance
-	}
-	return v, nil
-}
+type Instances = serve.Instances
 
 // Serve serves instances on a unix socket, and returns a connection to it and what ends both.
 func Serve(in plugin.Instances) (grpc.ClientConnInterface, func() error, error) {
-	dir, err := os.MkdirTemp("", "consensustest")
-	if err != nil {
-		return nil, nil, fmt.Errorf("folder for a socket: %w", err)
-	}
-	path := filepath.Join(dir, "s")
-	lis, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	srv := grpc.NewServer(grpc.MaxRecvMsgSize(plugin.MaxMessage), grpc.MaxSendMsgSize(plugin.MaxMessage))
-	consensus.RegisterServer(srv, in)
-	served := make(chan error, 1)
-	go func() {
-		err := srv.Serve(lis)
-		if errors.Is(err, grpc.ErrServerStopped) { // it was stopped before it began
-			err = nil
-		}
-		served <- err
-	}()
-	conn, err := grpc.NewClient("unix:"+path, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		srv.Stop()
-		return nil, nil, errors.Join(err, <-served, os.RemoveAll(dir))
-	}
-	return conn, func() error {
-		err := conn.Close()
-		srv.Stop()
-		return errors.Join(err, <-served, os.RemoveAll(dir))
-	}, nil
+	return serve.Unix(func(srv *grpc.Server) { consensus.RegisterServer(srv, in) })
 }

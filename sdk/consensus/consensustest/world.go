@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
-	"encoding/binary"
 	"slices"
 	"time"
 
@@ -21,8 +20,7 @@ const genesisMs = 1_700_000_000_000
 type world struct {
 	t       T
 	f       Factory
-	set     *types.Set
-	privs   []ed25519.PrivateKey
+	set     *types.Set // of the first epoch
 	genesis *types.Header
 	nodes   []*core
 	now     uint64
@@ -31,6 +29,11 @@ type world struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	gap     time.Duration // without news from any engine: what goes on in a slot has come to its end
+
+	// next returns the set that the state of a block holds for the next epoch, so that the block's child closes the epoch, or
+	// nil. Without it the first epoch never ends.
+	next func(b *types.Header) *types.Set
+	sets map[types.Hash]*types.Set // that it has returned
 }
 
 type arrival struct {
@@ -44,7 +47,7 @@ type arrival struct {
 type core struct {
 	w       *world
 	i       int
-	seat    int // -1: none
+	seat    int // whose key it has, by number of the key; -1: none
 	peer    types.Hash
 	engine  consensus.Engine
 	close   func() error
@@ -55,8 +58,12 @@ type core struct {
 	snapshot []byte
 	records  [][]byte
 	headers  map[types.BlockID]*types.Header // checked
+	suffix   map[types.BlockID]bool          // checked, and in vain when the closing block that they descend from is final
 	final    *types.Header
-	cert     *types.Certificate
+	proof    *types.Finality // of final
+	set      *types.Set      // of the epoch that final is in
+	opened   *types.Header   // that epoch
+	openedBy *types.Finality // the proof of opened
 	head     types.BlockID
 	wake     uint64
 	heard    bool // of this run there was a Ready
@@ -69,7 +76,7 @@ type core struct {
 	hears   func(from *core, payload []byte) (p []byte, ok bool) // false: the message is lost
 }
 
-// seatKey returns the key of a seat in the suite's chains.
+// seatKey returns one of the keys of the suite's chains: that of the seat with its number in the first set.
 func seatKey(seat int) (ed25519.PrivateKey, types.PublicKey) {
 	seed := sha256.Sum256([]byte{'s', 'e', 'a', 't', byte(seat)})
 	priv := ed25519.NewKeyFromSeed(seed[:])
@@ -78,19 +85,19 @@ func seatKey(seat int) (ed25519.PrivateKey, types.PublicKey) {
 
 // newWorld makes a chain with so many seats.
 func newWorld(t T, f Factory, seats int) *world {
-	w := &world{t: t, f: f, now: genesisMs - 1, in: make(chan arrival, 4096), gap: time.Millisecond}
+	w := &world{t: t, f: f, now: genesisMs - 1, in: make(chan arrival, 4096), gap: time.Millisecond, sets: map[types.Hash]*types.Set{}}
 	w.ctx, w.cancel = context.WithCancel(t.Context())
 	var keys []types.PublicKey
 	for i := range seats {
-		priv, pub := seatKey(i)
-		w.privs, keys = append(w.privs, priv), append(keys, pub)
+		_, pub := seatKey(i)
+		keys = append(keys, pub)
 	}
 	w.set = types.EqualSet(0, keys)
 	w.genesis = &types.Header{Chain: types.Sum("consensustest", []byte("chain")), NextSet: w.set.Hash()}
 	return w
 }
 
-// add adds a node that does not run yet; seat -1 only follows.
+// add adds a node that does not run yet, with the key of a seat; seat -1 only follows.
 func (w *world) add(seat int) *core {
 	w.t.Helper()
 	e, closeEngine, err := w.f.Open()
@@ -98,7 +105,7 @@ func (w *world) add(seat int) *core {
 		w.t.Fatalf("open an engine: %v", err)
 	}
 	c := &core{w: w, i: len(w.nodes), seat: seat, engine: e, close: closeEngine, final: w.genesis, head: w.genesis.ID(),
-		headers: map[types.BlockID]*types.Header{w.genesis.ID(): w.genesis}}
+		set: w.set, opened: w.genesis, suffix: map[types.BlockID]bool{}, headers: map[types.BlockID]*types.Header{w.genesis.ID(): w.genesis}}
 	c.peer = types.Sum("consensustest", []byte{byte(c.i)})
 	w.nodes = append(w.nodes, c)
 	return c
@@ -120,10 +127,10 @@ func (w *world) done() {
 }
 
 func (c *core) startEvent() *consensus.Start {
-	s := &consensus.Start{Genesis: c.w.genesis, Set: c.w.set, Snapshot: c.snapshot, Records: slices.Clone(c.records), Final: c.final,
-		FinalCert: c.cert, NowMs: c.w.now, GenesisTimeMs: genesisMs}
+	s := &consensus.Start{Genesis: c.w.genesis, Set: c.set, Snapshot: c.snapshot, Records: slices.Clone(c.records), Final: c.final,
+		FinalProof: c.proof, EpochStart: c.opened, EpochProof: c.openedBy, Next: c.w.named(c.final), NowMs: c.w.now, GenesisTimeMs: genesisMs}
 	if c.seat >= 0 {
-		k := c.w.set.Seats[c.seat].Key
+		_, k := seatKey(c.seat)
 		s.Key = &k
 	}
 	return s
@@ -223,23 +230,27 @@ func (w *world) tick(now uint64) {
 	w.settle()
 }
 
+// stillness is how many times in a row nothing must have come. A machine that stands still for a while lets one wait pass
+// with nobody having had a chance to say anything, but not all of them.
+const stillness = 8
+
 // settle does what the engines ask for until none asks for more.
 func (w *world) settle() {
-	for {
+	for quiet := 0; quiet < stillness; quiet++ {
+		timer := time.NewTimer(w.gap / stillness)
 		select {
 		case a := <-w.in:
-			w.handle(a)
-			continue
-		default:
-		}
-		timer := time.NewTimer(w.gap)
-		select {
-		case a := <-w.in:
-			timer.Stop()
+			quiet = -1
 			w.handle(a)
 		case <-timer.C:
-			return
+			select {
+			case a := <-w.in:
+				quiet = -1
+				w.handle(a)
+			default:
+			}
 		}
+		timer.Stop()
 	}
 }
 
@@ -252,97 +263,6 @@ func (w *world) handle(a arrival) {
 		return
 	}
 	a.c.carryOut(a.ready)
-}
-
-// carryOut does what a Ready asks for, in its order.
-func (c *core) carryOut(r *consensus.Ready) {
-	w := c.w
-	if c.onReady != nil {
-		c.onReady(r)
-	}
-	if r.Snapshot != nil {
-		c.snapshot, c.records = r.Snapshot, nil
-	}
-	c.records = append(c.records, r.Persist...)
-	c.wake, c.heard = r.WakeAtMs, true
-	for _, u := range r.Sign {
-		if c.seat < 0 || c.sign != nil && !c.sign(u) {
-			continue
-		}
-		sig := ed25519.Sign(w.privs[c.seat], types.SignBytes(w.genesis.Chain, u.Purpose, u.Payload))
-		msg := append(slices.Clone(u.Message), sig...)
-		c.spread(u.To, msg)
-		c.step(&consensus.Message{Payload: msg, NowMs: w.now})
-	}
-	for _, o := range r.Send {
-		c.spread(o.To, o.Payload)
-	}
-	if b := r.Build; b != nil {
-		h := c.header(b)
-		if c.build == nil || c.build(b, h) {
-			if h != nil {
-				c.headers[h.ID()] = h
-			}
-			c.step(&consensus.Built{Slot: b.Slot, Parent: b.Parent, Header: h, NowMs: w.now})
-		}
-	}
-	for _, k := range r.Check {
-		answer, ok := true, true
-		if c.check != nil {
-			answer, ok = c.check(k)
-		}
-		if answer && ok {
-			c.headers[k.Header.ID()] = k.Header
-		}
-		if answer {
-			c.step(&consensus.Checked{Block: k.Header.ID(), OK: ok, NowMs: w.now})
-		}
-	}
-	if r.Head != nil {
-		c.head = *r.Head
-	}
-	for _, f := range r.Final {
-		if h := c.headers[f.Block]; h != nil && h.Height > c.final.Height && f.Cert != nil {
-			c.final, c.cert = h, f.Cert
-		}
-	}
-}
-
-// spread sends a message to the others. Each gets bytes of its own.
-func (c *core) spread(to []types.Hash, payload []byte) {
-	for _, d := range c.w.nodes {
-		if d == c || len(to) > 0 && !slices.Contains(to, d.peer) {
-			continue
-		}
-		p, ok := slices.Clone(payload), true
-		if d.hears != nil {
-			p, ok = d.hears(c, p)
-		}
-		if ok {
-			d.step(&consensus.Message{From: c.peer, Payload: p, NowMs: c.w.now})
-		}
-	}
-}
-
-// header completes the header of a body that is asked for, or returns nil if the parent was never checked.
-func (c *core) header(b *consensus.Build) *types.Header {
-	p := c.headers[b.Parent]
-	if p == nil {
-		return nil
-	}
-	c.w.salt++
-	h := &types.Header{Chain: c.w.genesis.Chain, Height: p.Height + 1, Slot: b.Slot, Clock: types.NextClock(p.Clock, p.Slot, b.Slot), Parent: b.Parent,
-		BodyRoot:  types.Sum("consensustest", binary.BigEndian.AppendUint64(nil, c.w.salt)),
-		Consensus: b.Consensus, NextSet: b.NextSet}
-	if c.seat >= 0 {
-		h.Producer = c.w.set.Seats[c.seat].Key.Hash()
-	}
-	if len(b.Certificate) > 0 {
-		if cert, err := types.DecodeCertificate(b.Certificate); err == nil {
-			h.CertHeight = cert.Height
-		}
-	}
-	return h
 }
 
 // finalAt tells whether all nodes that run have a final block of a height.

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/paloalto-chain/paloalto/sdk/internal/serve"
 	"github.com/paloalto-chain/paloalto/sdk/module"
 	"github.com/paloalto-chain/paloalto/sdk/types"
 )
@@ -459,7 +460,7 @@ var brokenModules = map[string]func(*broken){
 }
 
 // wrongTables are servers that take the wrong instance for the handle, for cases that are about handles.
-var wrongTables = map[string]instances{
+var wrongTables = map[string]serve.Instances{
 	"an-unknown-instance-is-named": {OtherKindHandle: struct{}{}, UnknownHandle: NewTally()},
 	"another-kind-is-named":        {OtherKindHandle: NewTally()},
 }
@@ -541,12 +542,12 @@ func TestEachCaseHasItsBrokenModule(t *testing.T) {
 }
 
 // withTable opens an instance whose Dial leads to a server with another table of instances.
-func withTable(t *testing.T, inner func() (Instance, error), table instances) (Instance, error) {
+func withTable(t *testing.T, inner func() (Instance, error), table serve.Instances) (Instance, error) {
 	in, err := inner()
 	if err != nil {
 		return in, err
 	}
-	other, err := serve(table)
+	other, err := serveModule(table)
 	if err != nil {
 		return in, errors.Join(err, in.Close())
 	}

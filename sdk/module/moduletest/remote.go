@@ -1,18 +1,11 @@
 package moduletest
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"net"
-	"os"
-	"path/filepath"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/status"
 
+	"github.com/paloalto-chain/paloalto/sdk/internal/serve"
 	"github.com/paloalto-chain/paloalto/sdk/module"
 	"github.com/paloalto-chain/paloalto/sdk/plugin"
 )
@@ -26,7 +19,7 @@ func Remote(f Factory) Factory {
 		if err != nil {
 			return Instance{}, err
 		}
-		out, err := serve(instances{handle: in.Module, OtherKindHandle: struct{}{}})
+		out, err := serveModule(serve.Instances{handle: in.Module, OtherKindHandle: struct{}{}})
 		if err != nil {
 			if in.Close != nil {
 				err = errors.Join(err, in.Close())
@@ -49,63 +42,10 @@ func Remote(f Factory) Factory {
 // handle is that of a Remote instance.
 const handle = 42
 
-type instances map[uint64]any
-
-// Instance implements plugin.Instances.
-func (i instances) Instance(h uint64) (any, error) {
-	v, ok := i[h]
-	if !ok {
-		return nil, fmt.Errorf("instance %#x: %w", h, plugin.ErrUnknownInstance)
-	}
-	return v, nil
-}
-
-func serve(in plugin.Instances) (Instance, error) {
-	dir, err := os.MkdirTemp("", "moduletest")
+func serveModule(in plugin.Instances) (Instance, error) {
+	conn, stop, err := serve.Unix(func(srv *grpc.Server) { module.RegisterServer(srv, in) })
 	if err != nil {
-		return Instance{}, fmt.Errorf("folder for a socket: %w", err)
+		return Instance{}, err
 	}
-	path := filepath.Join(dir, "s")
-	lis, err := net.Listen("unix", path)
-	if err != nil {
-		return Instance{}, errors.Join(err, os.RemoveAll(dir))
-	}
-	srv := grpc.NewServer(grpc.MaxRecvMsgSize(plugin.MaxMessage), grpc.MaxSendMsgSize(plugin.MaxMessage),
-		grpc.StreamInterceptor(func(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, h grpc.StreamHandler) (err error) {
-			defer contain(&err)
-			return h(srv, ss)
-		}),
-		grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, h grpc.UnaryHandler) (resp any, err error) {
-			defer contain(&err)
-			return h(ctx, req)
-		}))
-	module.RegisterServer(srv, in)
-	served := make(chan error, 1)
-	go func() {
-		err := srv.Serve(lis)
-		if errors.Is(err, grpc.ErrServerStopped) { // it was stopped before it began
-			err = nil
-		}
-		served <- err
-	}()
-	conn, err := grpc.NewClient("unix:"+path, append(plugin.DialOptions(""), grpc.WithTransportCredentials(insecure.NewCredentials()))...)
-	if err != nil {
-		srv.Stop()
-		return Instance{}, errors.Join(err, <-served, os.RemoveAll(dir))
-	}
-	return Instance{
-		Module: module.NewClient(conn, handle),
-		Dial:   func(uint64) grpc.ClientConnInterface { return conn },
-		Close: func() error {
-			err := conn.Close()
-			srv.Stop()
-			return errors.Join(err, <-served, os.RemoveAll(dir))
-		},
-	}, nil
-}
-
-func contain(err *error) {
-	if p := recover(); p != nil {
-		*err = status.Errorf(codes.Internal, "%v: %v", plugin.ErrPanicked, p)
-	}
+	return Instance{Module: module.NewClient(conn, handle), Dial: func(uint64) grpc.ClientConnInterface { return conn }, Close: stop}, nil
 }

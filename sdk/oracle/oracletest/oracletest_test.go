@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/paloalto-chain/paloalto/sdk/internal/serve"
 	"github.com/paloalto-chain/paloalto/sdk/oracle"
 )
 
@@ -123,7 +124,7 @@ var brokenObservers = map[string]func() wrong{
 // release lets the observer go that outlasts its context.
 var release = make(chan struct{})
 
-var wrongTables = map[string]instances{
+var wrongTables = map[string]serve.Instances{
 	"an-unknown-instance-is-named": {OtherKindHandle: struct{}{}, UnknownHandle: &book{}},
 	"another-kind-is-named":        {OtherKindHandle: &book{}},
 }
@@ -165,7 +166,7 @@ func TestEachCaseHasItsBrokenObserver(t *testing.T) {
 					if err != nil {
 						return in, err
 					}
-					other, err := serve(table)
+					other, err := serveObserver(table)
 					if err != nil {
 						return in, errors.Join(err, in.Close())
 					}

@@ -2,14 +2,10 @@ package oracletest
 
 import (
 	"errors"
-	"fmt"
-	"net"
-	"os"
-	"path/filepath"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/paloalto-chain/paloalto/sdk/internal/serve"
 	"github.com/paloalto-chain/paloalto/sdk/oracle"
 	"github.com/paloalto-chain/paloalto/sdk/plugin"
 )
@@ -22,7 +18,7 @@ func Remote(f Factory) Factory {
 		if err != nil {
 			return in, err
 		}
-		out, err := serve(instances{handle: in.Observer, OtherKindHandle: struct{}{}})
+		out, err := serveObserver(serve.Instances{handle: in.Observer, OtherKindHandle: struct{}{}})
 		if err != nil {
 			if in.Close != nil {
 				err = errors.Join(err, in.Close())
@@ -45,45 +41,10 @@ func Remote(f Factory) Factory {
 // handle is that of a Remote observer.
 const handle = 42
 
-type instances map[uint64]any
-
-// Instance implements plugin.Instances.
-func (i instances) Instance(h uint64) (any, error) {
-	v, ok := i[h]
-	if !ok {
-		return nil, fmt.Errorf("instance %#x: %w", h, plugin.ErrUnknownInstance)
-	}
-	return v, nil
-}
-
-func serve(in plugin.Instances) (Instance, error) {
-	dir, err := os.MkdirTemp("", "oracletest")
+func serveObserver(in plugin.Instances) (Instance, error) {
+	conn, stop, err := serve.Unix(func(srv *grpc.Server) { oracle.RegisterServer(srv, in) })
 	if err != nil {
-		return Instance{}, fmt.Errorf("folder for a socket: %w", err)
+		return Instance{}, err
 	}
-	path := filepath.Join(dir, "s")
-	lis, err := net.Listen("unix", path)
-	if err != nil {
-		return Instance{}, errors.Join(err, os.RemoveAll(dir))
-	}
-	srv := grpc.NewServer()
-	oracle.RegisterServer(srv, in)
-	served := make(chan error, 1)
-	go func() {
-		err := srv.Serve(lis)
-		if errors.Is(err, grpc.ErrServerStopped) { // it was stopped before it began
-			err = nil
-		}
-		served <- err
-	}()
-	conn, err := grpc.NewClient("unix:"+path, append(plugin.DialOptions(""), grpc.WithTransportCredentials(insecure.NewCredentials()))...)
-	if err != nil {
-		srv.Stop()
-		return Instance{}, errors.Join(err, <-served, os.RemoveAll(dir))
-	}
-	return Instance{Observer: oracle.NewClient(conn, handle), Conn: conn, Close: func() error {
-		err := conn.Close()
-		srv.Stop()
-		return errors.Join(err, <-served, os.RemoveAll(dir))
-	}}, nil
+	return Instance{Observer: oracle.NewClient(conn, handle), Conn: conn, Close: stop}, nil
 }

@@ -2,15 +2,10 @@ package storagetest
 
 import (
 	"errors"
-	"fmt"
-	"net"
-	"os"
-	"path/filepath"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 
-	"github.com/paloalto-chain/paloalto/sdk/plugin"
+	"github.com/paloalto-chain/paloalto/sdk/internal/serve"
 	"github.com/paloalto-chain/paloalto/sdk/storage"
 )
 
@@ -22,55 +17,14 @@ func Remote(f Factory) Factory {
 		if err != nil {
 			return nil, nil, err
 		}
-		remote, closeRemote, err := serve(s)
+		conn, stop, err := serve.Unix(func(srv *grpc.Server) { storage.RegisterServer(srv, serve.Instances{handle: s}) })
 		if err != nil {
 			return nil, nil, errors.Join(err, closeStore())
 		}
-		return remote, func() error { return errors.Join(closeRemote(), closeStore()) }, nil
+		return storage.NewClient(conn, handle), func() error { return errors.Join(stop(), closeStore()) }, nil
 	}
 	return f
 }
 
 // handle is the only one that the server of a Remote store knows.
 const handle = 42
-
-type oneInstance struct{ s storage.Store }
-
-func (o oneInstance) Instance(h uint64) (any, error) {
-	if h != handle {
-		return nil, plugin.ErrUnknownInstance
-	}
-	return o.s, nil
-}
-
-func serve(s storage.Store) (storage.Store, func() error, error) {
-	dir, err := os.MkdirTemp("", "storagetest") // not the store's folder: a socket's path must be short
-	if err != nil {
-		return nil, nil, fmt.Errorf("folder for a socket: %w", err)
-	}
-	path := filepath.Join(dir, "s")
-	lis, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	srv := grpc.NewServer(grpc.MaxRecvMsgSize(plugin.MaxMessage), grpc.MaxSendMsgSize(plugin.MaxMessage))
-	storage.RegisterServer(srv, oneInstance{s})
-	served := make(chan error, 1)
-	go func() {
-		err := srv.Serve(lis)
-		if errors.Is(err, grpc.ErrServerStopped) { // it was stopped before it began
-			err = nil
-		}
-		served <- err
-	}()
-	conn, err := grpc.NewClient("unix:"+path, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		srv.Stop()
-		return nil, nil, errors.Join(err, <-served, os.RemoveAll(dir))
-	}
-	return storage.NewClient(conn, handle), func() error {
-		err := conn.Close()
-		srv.Stop()
-		return errors.Join(err, <-served, os.RemoveAll(dir))
-	}, nil
-}

@@ -2,14 +2,10 @@ package transporttest
 
 import (
 	"errors"
-	"fmt"
-	"net"
-	"os"
-	"path/filepath"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/paloalto-chain/paloalto/sdk/internal/serve"
 	"github.com/paloalto-chain/paloalto/sdk/plugin"
 	"github.com/paloalto-chain/paloalto/sdk/transport"
 )
@@ -22,7 +18,7 @@ func Remote(f Factory) Factory {
 		if err != nil {
 			return nil, nil, err
 		}
-		remote, closeRemote, err := serve(oneInstance{t}, handle)
+		remote, closeRemote, err := serveTransport(one(t), handle)
 		if err != nil {
 			return nil, nil, errors.Join(err, closeTransport())
 		}
@@ -35,17 +31,11 @@ func Remote(f Factory) Factory {
 // handle is the only one that the server of a Remote transport knows.
 const handle = 42
 
-type oneInstance struct{ v any }
+// one is the only instance of a server.
+func one(v any) plugin.Instances { return serve.Instances{handle: v} }
 
-func (o oneInstance) Instance(h uint64) (any, error) {
-	if h != handle {
-		return nil, plugin.ErrUnknownInstance
-	}
-	return o.v, nil
-}
-
-// serve serves instances and returns the transport that a client sees under a handle.
-func serve(in plugin.Instances, h uint64) (transport.Transport, func() error, error) {
+// serveTransport serves instances and returns the transport that a client sees under a handle.
+func serveTransport(in plugin.Instances, h uint64) (transport.Transport, func() error, error) {
 	conn, stop, err := serveRaw(in)
 	if err != nil {
 		return nil, nil, err
@@ -54,34 +44,5 @@ func serve(in plugin.Instances, h uint64) (transport.Transport, func() error, er
 }
 
 func serveRaw(in plugin.Instances) (*grpc.ClientConn, func() error, error) {
-	dir, err := os.MkdirTemp("", "transporttest")
-	if err != nil {
-		return nil, nil, fmt.Errorf("folder for a socket: %w", err)
-	}
-	path := filepath.Join(dir, "s")
-	lis, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	opts := plugin.NewServer(nil, nil).ServerOptions("")
-	srv := grpc.NewServer(opts...)
-	transport.RegisterServer(srv, in)
-	served := make(chan error, 1)
-	go func() {
-		err := srv.Serve(lis)
-		if errors.Is(err, grpc.ErrServerStopped) { // it was stopped before it began
-			err = nil
-		}
-		served <- err
-	}()
-	conn, err := grpc.NewClient("unix:"+path, append(plugin.DialOptions(""), grpc.WithTransportCredentials(insecure.NewCredentials()))...)
-	if err != nil {
-		srv.Stop()
-		return nil, nil, errors.Join(err, <-served, os.RemoveAll(dir))
-	}
-	return conn, func() error {
-		err := conn.Close()
-		srv.Stop()
-		return errors.Join(err, <-served, os.RemoveAll(dir))
-	}, nil
+	return serve.Unix(func(srv *grpc.Server) { transport.RegisterServer(srv, in) })
 }

@@ -22,7 +22,7 @@ func everyCall(ctx context.Context, tr transport.Transport) map[string]error {
 }
 
 func TestUnknownInstance(t *testing.T) {
-	tr, stop, err := serve(oneInstance{NewHub().New()}, handle+1)
+	tr, stop, err := serveTransport(one(NewHub().New()), handle+1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func TestUnknownInstance(t *testing.T) {
 }
 
 func TestWrongKind(t *testing.T) {
-	tr, stop, err := serve(oneInstance{"no transport"}, handle)
+	tr, stop, err := serveTransport(one("no transport"), handle)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestHostileAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.h.Transport = NewHub().New()
-			tr, stop, err := serve(oneInstance{&c.h}, handle)
+			tr, stop, err := serveTransport(one(&c.h), handle)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -143,7 +143,7 @@ func TestMalformedStreams(t *testing.T) {
 		"dial a short name": {attach, {Kind: &transportv1.Outgoing_Dial{Dial: &transportv1.Dial{Address: "127.0.0.1:1"}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cc, stop, err := serveRaw(oneInstance{NewHub().New()})
+			cc, stop, err := serveRaw(one(NewHub().New()))
 			if err != nil {
 				t.Fatal(err)
 			}

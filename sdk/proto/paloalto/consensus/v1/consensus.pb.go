@@ -239,20 +239,23 @@ func (*Event_Finalised) isEvent_Kind() {}
 func (*Event_StartMore) isEvent_Kind() {}
 
 type Start struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Instance         uint64                 `protobuf:"varint,1,opt,name=instance,proto3" json:"instance,omitempty"`
-	GenesisHeader    []byte                 `protobuf:"bytes,2,opt,name=genesis_header,json=genesisHeader,proto3" json:"genesis_header,omitempty"`
-	Set              []byte                 `protobuf:"bytes,3,opt,name=set,proto3" json:"set,omitempty"`                                                   // encoded set of the current epoch
-	Key              []byte                 `protobuf:"bytes,4,opt,name=key,proto3" json:"key,omitempty"`                                                   // encoded public key (scheme byte, key) of this node's seat; empty: it only follows
-	Snapshot         []byte                 `protobuf:"bytes,5,opt,name=snapshot,proto3" json:"snapshot,omitempty"`                                         // last snapshot that was persisted; empty at the first start
-	Records          [][]byte               `protobuf:"bytes,6,rep,name=records,proto3" json:"records,omitempty"`                                           // records persisted since, in order
-	FinalHeader      []byte                 `protobuf:"bytes,7,opt,name=final_header,json=finalHeader,proto3" json:"final_header,omitempty"`                // newest final block that the core holds
-	FinalCertificate []byte                 `protobuf:"bytes,8,opt,name=final_certificate,json=finalCertificate,proto3" json:"final_certificate,omitempty"` // empty if that is the genesis block
-	NowMs            uint64                 `protobuf:"varint,9,opt,name=now_ms,json=nowMs,proto3" json:"now_ms,omitempty"`
-	GenesisTimeMs    uint64                 `protobuf:"varint,10,opt,name=genesis_time_ms,json=genesisTimeMs,proto3" json:"genesis_time_ms,omitempty"`
-	More             uint32                 `protobuf:"varint,11,opt,name=more,proto3" json:"more,omitempty"` // number of StartMore events that follow
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Instance      uint64                 `protobuf:"varint,1,opt,name=instance,proto3" json:"instance,omitempty"`
+	GenesisHeader []byte                 `protobuf:"bytes,2,opt,name=genesis_header,json=genesisHeader,proto3" json:"genesis_header,omitempty"`
+	Set           []byte                 `protobuf:"bytes,3,opt,name=set,proto3" json:"set,omitempty"`                                    // encoded set of the current epoch
+	Key           []byte                 `protobuf:"bytes,4,opt,name=key,proto3" json:"key,omitempty"`                                    // encoded public key (scheme byte, key) of this node's seat; empty: it only follows
+	Snapshot      []byte                 `protobuf:"bytes,5,opt,name=snapshot,proto3" json:"snapshot,omitempty"`                          // last snapshot that was persisted; empty at the first start
+	Records       [][]byte               `protobuf:"bytes,6,rep,name=records,proto3" json:"records,omitempty"`                            // records persisted since, in order
+	FinalHeader   []byte                 `protobuf:"bytes,7,opt,name=final_header,json=finalHeader,proto3" json:"final_header,omitempty"` // newest final block that the core holds
+	FinalProof    []byte                 `protobuf:"bytes,8,opt,name=final_proof,json=finalProof,proto3" json:"final_proof,omitempty"`    // encoded types.Finality; empty if that is the genesis block
+	NowMs         uint64                 `protobuf:"varint,9,opt,name=now_ms,json=nowMs,proto3" json:"now_ms,omitempty"`
+	GenesisTimeMs uint64                 `protobuf:"varint,10,opt,name=genesis_time_ms,json=genesisTimeMs,proto3" json:"genesis_time_ms,omitempty"`
+	More          uint32                 `protobuf:"varint,11,opt,name=more,proto3" json:"more,omitempty"`                                 // number of StartMore events that follow
+	EpochHeader   []byte                 `protobuf:"bytes,12,opt,name=epoch_header,json=epochHeader,proto3" json:"epoch_header,omitempty"` // the block that opened the epoch: the previous epoch's closing block, or genesis
+	EpochProof    []byte                 `protobuf:"bytes,13,opt,name=epoch_proof,json=epochProof,proto3" json:"epoch_proof,omitempty"`    // encoded types.Finality of that block; empty if it is genesis
+	NextSet       []byte                 `protobuf:"bytes,14,opt,name=next_set,json=nextSet,proto3" json:"next_set,omitempty"`             // encoded set that final_header names, if it closes its epoch
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Start) Reset() {
@@ -334,9 +337,9 @@ func (x *Start) GetFinalHeader() []byte {
 	return nil
 }
 
-func (x *Start) GetFinalCertificate() []byte {
+func (x *Start) GetFinalProof() []byte {
 	if x != nil {
-		return x.FinalCertificate
+		return x.FinalProof
 	}
 	return nil
 }
@@ -360,6 +363,27 @@ func (x *Start) GetMore() uint32 {
 		return x.More
 	}
 	return 0
+}
+
+func (x *Start) GetEpochHeader() []byte {
+	if x != nil {
+		return x.EpochHeader
+	}
+	return nil
+}
+
+func (x *Start) GetEpochProof() []byte {
+	if x != nil {
+		return x.EpochProof
+	}
+	return nil
+}
+
+func (x *Start) GetNextSet() []byte {
+	if x != nil {
+		return x.NextSet
+	}
+	return nil
 }
 
 // StartMore continues a Start: its snapshot is appended to the one so far, its records follow those so far.
@@ -525,6 +549,7 @@ type Built struct {
 	Parent        []byte                 `protobuf:"bytes,2,opt,name=parent,proto3" json:"parent,omitempty"`
 	Header        []byte                 `protobuf:"bytes,3,opt,name=header,proto3" json:"header,omitempty"` // encoded; empty if no body could be built
 	NowMs         uint64                 `protobuf:"varint,4,opt,name=now_ms,json=nowMs,proto3" json:"now_ms,omitempty"`
+	NextSet       []byte                 `protobuf:"bytes,5,opt,name=next_set,json=nextSet,proto3" json:"next_set,omitempty"` // encoded set that the header names, if it closes the epoch
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -587,12 +612,20 @@ func (x *Built) GetNowMs() uint64 {
 	return 0
 }
 
+func (x *Built) GetNextSet() []byte {
+	if x != nil {
+		return x.NextSet
+	}
+	return nil
+}
+
 type Checked struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Block         []byte                 `protobuf:"bytes,1,opt,name=block,proto3" json:"block,omitempty"`
 	Ok            bool                   `protobuf:"varint,2,opt,name=ok,proto3" json:"ok,omitempty"`
 	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	NowMs         uint64                 `protobuf:"varint,4,opt,name=now_ms,json=nowMs,proto3" json:"now_ms,omitempty"`
+	NextSet       []byte                 `protobuf:"bytes,5,opt,name=next_set,json=nextSet,proto3" json:"next_set,omitempty"` // encoded set that the header names, if it closes the epoch
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -655,11 +688,19 @@ func (x *Checked) GetNowMs() uint64 {
 	return 0
 }
 
+func (x *Checked) GetNextSet() []byte {
+	if x != nil {
+		return x.NextSet
+	}
+	return nil
+}
+
 type Finalised struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Header        []byte                 `protobuf:"bytes,1,opt,name=header,proto3" json:"header,omitempty"`
-	Certificate   []byte                 `protobuf:"bytes,2,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	Proof         []byte                 `protobuf:"bytes,2,opt,name=proof,proto3" json:"proof,omitempty"` // encoded types.Finality
 	NowMs         uint64                 `protobuf:"varint,3,opt,name=now_ms,json=nowMs,proto3" json:"now_ms,omitempty"`
+	NextSet       []byte                 `protobuf:"bytes,4,opt,name=next_set,json=nextSet,proto3" json:"next_set,omitempty"` // encoded set that the header names, if it closes the epoch
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -701,9 +742,9 @@ func (x *Finalised) GetHeader() []byte {
 	return nil
 }
 
-func (x *Finalised) GetCertificate() []byte {
+func (x *Finalised) GetProof() []byte {
 	if x != nil {
-		return x.Certificate
+		return x.Proof
 	}
 	return nil
 }
@@ -713,6 +754,13 @@ func (x *Finalised) GetNowMs() uint64 {
 		return x.NowMs
 	}
 	return 0
+}
+
+func (x *Finalised) GetNextSet() []byte {
+	if x != nil {
+		return x.NextSet
+	}
+	return nil
 }
 
 type Ready struct {
@@ -729,6 +777,7 @@ type Ready struct {
 	Epoch         *Epoch                 `protobuf:"bytes,10,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	WakeAtMs      uint64                 `protobuf:"varint,11,opt,name=wake_at_ms,json=wakeAtMs,proto3" json:"wake_at_ms,omitempty"` // 0: time alone changes nothing
 	Halt          string                 `protobuf:"bytes,12,opt,name=halt,proto3" json:"halt,omitempty"`                            // if not empty: the chain must stop, and why
+	Trouble       *string                `protobuf:"bytes,13,opt,name=trouble,proto3,oneof" json:"trouble,omitempty"`                // if present: what is wrong with this node's part by now; empty: nothing
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -843,6 +892,13 @@ func (x *Ready) GetWakeAtMs() uint64 {
 func (x *Ready) GetHalt() string {
 	if x != nil {
 		return x.Halt
+	}
+	return ""
+}
+
+func (x *Ready) GetTrouble() string {
+	if x != nil && x.Trouble != nil {
+		return *x.Trouble
 	}
 	return ""
 }
@@ -981,11 +1037,12 @@ type Build struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Slot          uint64                 `protobuf:"varint,1,opt,name=slot,proto3" json:"slot,omitempty"`
 	Parent        []byte                 `protobuf:"bytes,2,opt,name=parent,proto3" json:"parent,omitempty"`
-	Consensus     []byte                 `protobuf:"bytes,3,opt,name=consensus,proto3" json:"consensus,omitempty"`            // the plugin's own header bytes
-	NextSet       []byte                 `protobuf:"bytes,4,opt,name=next_set,json=nextSet,proto3" json:"next_set,omitempty"` // hash for the header; empty: none
-	Certificate   []byte                 `protobuf:"bytes,5,opt,name=certificate,proto3" json:"certificate,omitempty"`        // newest certificate that the block should carry; may be empty
-	Empty         bool                   `protobuf:"varint,6,opt,name=empty,proto3" json:"empty,omitempty"`                   // no transactions
+	Consensus     []byte                 `protobuf:"bytes,3,opt,name=consensus,proto3" json:"consensus,omitempty"`     // the plugin's own header bytes
+	Certificate   []byte                 `protobuf:"bytes,5,opt,name=certificate,proto3" json:"certificate,omitempty"` // newest certificate that the block should carry; may be empty
+	Empty         bool                   `protobuf:"varint,6,opt,name=empty,proto3" json:"empty,omitempty"`            // no transactions
 	DeadlineMs    uint64                 `protobuf:"varint,7,opt,name=deadline_ms,json=deadlineMs,proto3" json:"deadline_ms,omitempty"`
+	Epoch         uint64                 `protobuf:"varint,8,opt,name=epoch,proto3" json:"epoch,omitempty"`                      // for the header
+	VrfInput      []byte                 `protobuf:"bytes,9,opt,name=vrf_input,json=vrfInput,proto3" json:"vrf_input,omitempty"` // if not empty: the core proves it and appends the 80 bytes of the proof to consensus
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1041,13 +1098,6 @@ func (x *Build) GetConsensus() []byte {
 	return nil
 }
 
-func (x *Build) GetNextSet() []byte {
-	if x != nil {
-		return x.NextSet
-	}
-	return nil
-}
-
 func (x *Build) GetCertificate() []byte {
 	if x != nil {
 		return x.Certificate
@@ -1067,6 +1117,20 @@ func (x *Build) GetDeadlineMs() uint64 {
 		return x.DeadlineMs
 	}
 	return 0
+}
+
+func (x *Build) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *Build) GetVrfInput() []byte {
+	if x != nil {
+		return x.VrfInput
+	}
+	return nil
 }
 
 type Check struct {
@@ -1124,7 +1188,7 @@ func (x *Check) GetFrom() [][]byte {
 type Final struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Block         []byte                 `protobuf:"bytes,1,opt,name=block,proto3" json:"block,omitempty"`
-	Certificate   []byte                 `protobuf:"bytes,2,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	Proof         []byte                 `protobuf:"bytes,2,opt,name=proof,proto3" json:"proof,omitempty"` // encoded types.Finality; empty for an ancestor of the block that it is for
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1166,9 +1230,9 @@ func (x *Final) GetBlock() []byte {
 	return nil
 }
 
-func (x *Final) GetCertificate() []byte {
+func (x *Final) GetProof() []byte {
 	if x != nil {
-		return x.Certificate
+		return x.Proof
 	}
 	return nil
 }
@@ -1217,102 +1281,6 @@ func (x *Epoch) GetSet() []byte {
 	return nil
 }
 
-type EndEpochRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Instance      uint64                 `protobuf:"varint,1,opt,name=instance,proto3" json:"instance,omitempty"`
-	Values        map[string][]byte      `protobuf:"bytes,2,rep,name=values,proto3" json:"values,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *EndEpochRequest) Reset() {
-	*x = EndEpochRequest{}
-	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[15]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *EndEpochRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*EndEpochRequest) ProtoMessage() {}
-
-func (x *EndEpochRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[15]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use EndEpochRequest.ProtoReflect.Descriptor instead.
-func (*EndEpochRequest) Descriptor() ([]byte, []int) {
-	return file_paloalto_consensus_v1_consensus_proto_rawDescGZIP(), []int{15}
-}
-
-func (x *EndEpochRequest) GetInstance() uint64 {
-	if x != nil {
-		return x.Instance
-	}
-	return 0
-}
-
-func (x *EndEpochRequest) GetValues() map[string][]byte {
-	if x != nil {
-		return x.Values
-	}
-	return nil
-}
-
-type EndEpochResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Set           []byte                 `protobuf:"bytes,1,opt,name=set,proto3" json:"set,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *EndEpochResponse) Reset() {
-	*x = EndEpochResponse{}
-	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[16]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *EndEpochResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*EndEpochResponse) ProtoMessage() {}
-
-func (x *EndEpochResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_consensus_v1_consensus_proto_msgTypes[16]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use EndEpochResponse.ProtoReflect.Descriptor instead.
-func (*EndEpochResponse) Descriptor() ([]byte, []int) {
-	return file_paloalto_consensus_v1_consensus_proto_rawDescGZIP(), []int{16}
-}
-
-func (x *EndEpochResponse) GetSet() []byte {
-	if x != nil {
-		return x.Set
-	}
-	return nil
-}
-
 var File_paloalto_consensus_v1_consensus_proto protoreflect.FileDescriptor
 
 const file_paloalto_consensus_v1_consensus_proto_rawDesc = "" +
@@ -1327,7 +1295,7 @@ const file_paloalto_consensus_v1_consensus_proto_rawDesc = "" +
 	"\tfinalised\x18\x06 \x01(\v2 .paloalto.consensus.v1.FinalisedH\x00R\tfinalised\x12A\n" +
 	"\n" +
 	"start_more\x18\a \x01(\v2 .paloalto.consensus.v1.StartMoreH\x00R\tstartMoreB\x06\n" +
-	"\x04kind\"\xc7\x02\n" +
+	"\x04kind\"\x9a\x03\n" +
 	"\x05Start\x12\x1a\n" +
 	"\binstance\x18\x01 \x01(\x04R\binstance\x12%\n" +
 	"\x0egenesis_header\x18\x02 \x01(\fR\rgenesisHeader\x12\x10\n" +
@@ -1335,12 +1303,17 @@ const file_paloalto_consensus_v1_consensus_proto_rawDesc = "" +
 	"\x03key\x18\x04 \x01(\fR\x03key\x12\x1a\n" +
 	"\bsnapshot\x18\x05 \x01(\fR\bsnapshot\x12\x18\n" +
 	"\arecords\x18\x06 \x03(\fR\arecords\x12!\n" +
-	"\ffinal_header\x18\a \x01(\fR\vfinalHeader\x12+\n" +
-	"\x11final_certificate\x18\b \x01(\fR\x10finalCertificate\x12\x15\n" +
+	"\ffinal_header\x18\a \x01(\fR\vfinalHeader\x12\x1f\n" +
+	"\vfinal_proof\x18\b \x01(\fR\n" +
+	"finalProof\x12\x15\n" +
 	"\x06now_ms\x18\t \x01(\x04R\x05nowMs\x12&\n" +
 	"\x0fgenesis_time_ms\x18\n" +
 	" \x01(\x04R\rgenesisTimeMs\x12\x12\n" +
-	"\x04more\x18\v \x01(\rR\x04more\"A\n" +
+	"\x04more\x18\v \x01(\rR\x04more\x12!\n" +
+	"\fepoch_header\x18\f \x01(\fR\vepochHeader\x12\x1f\n" +
+	"\vepoch_proof\x18\r \x01(\fR\n" +
+	"epochProof\x12\x19\n" +
+	"\bnext_set\x18\x0e \x01(\fR\anextSet\"A\n" +
 	"\tStartMore\x12\x1a\n" +
 	"\bsnapshot\x18\x01 \x01(\fR\bsnapshot\x12\x18\n" +
 	"\arecords\x18\x02 \x03(\fR\arecords\"\x1e\n" +
@@ -1349,21 +1322,24 @@ const file_paloalto_consensus_v1_consensus_proto_rawDesc = "" +
 	"\aMessage\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\fR\x04from\x12\x18\n" +
 	"\apayload\x18\x02 \x01(\fR\apayload\x12\x15\n" +
-	"\x06now_ms\x18\x03 \x01(\x04R\x05nowMs\"b\n" +
+	"\x06now_ms\x18\x03 \x01(\x04R\x05nowMs\"}\n" +
 	"\x05Built\x12\x12\n" +
 	"\x04slot\x18\x01 \x01(\x04R\x04slot\x12\x16\n" +
 	"\x06parent\x18\x02 \x01(\fR\x06parent\x12\x16\n" +
 	"\x06header\x18\x03 \x01(\fR\x06header\x12\x15\n" +
-	"\x06now_ms\x18\x04 \x01(\x04R\x05nowMs\"^\n" +
+	"\x06now_ms\x18\x04 \x01(\x04R\x05nowMs\x12\x19\n" +
+	"\bnext_set\x18\x05 \x01(\fR\anextSet\"y\n" +
 	"\aChecked\x12\x14\n" +
 	"\x05block\x18\x01 \x01(\fR\x05block\x12\x0e\n" +
 	"\x02ok\x18\x02 \x01(\bR\x02ok\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x15\n" +
-	"\x06now_ms\x18\x04 \x01(\x04R\x05nowMs\"\\\n" +
+	"\x06now_ms\x18\x04 \x01(\x04R\x05nowMs\x12\x19\n" +
+	"\bnext_set\x18\x05 \x01(\fR\anextSet\"k\n" +
 	"\tFinalised\x12\x16\n" +
-	"\x06header\x18\x01 \x01(\fR\x06header\x12 \n" +
-	"\vcertificate\x18\x02 \x01(\fR\vcertificate\x12\x15\n" +
-	"\x06now_ms\x18\x03 \x01(\x04R\x05nowMs\"\xd9\x03\n" +
+	"\x06header\x18\x01 \x01(\fR\x06header\x12\x14\n" +
+	"\x05proof\x18\x02 \x01(\fR\x05proof\x12\x15\n" +
+	"\x06now_ms\x18\x03 \x01(\x04R\x05nowMs\x12\x19\n" +
+	"\bnext_set\x18\x04 \x01(\fR\anextSet\"\x84\x04\n" +
 	"\x05Ready\x12\x18\n" +
 	"\apersist\x18\x01 \x03(\fR\apersist\x12\x1a\n" +
 	"\bsnapshot\x18\x02 \x01(\fR\bsnapshot\x123\n" +
@@ -1378,7 +1354,10 @@ const file_paloalto_consensus_v1_consensus_proto_rawDesc = "" +
 	" \x01(\v2\x1c.paloalto.consensus.v1.EpochR\x05epoch\x12\x1c\n" +
 	"\n" +
 	"wake_at_ms\x18\v \x01(\x04R\bwakeAtMs\x12\x12\n" +
-	"\x04halt\x18\f \x01(\tR\x04halt\"\x82\x01\n" +
+	"\x04halt\x18\f \x01(\tR\x04halt\x12\x1d\n" +
+	"\atrouble\x18\r \x01(\tH\x00R\atrouble\x88\x01\x01B\n" +
+	"\n" +
+	"\b_trouble\"\x82\x01\n" +
 	"\bUnsigned\x12\x18\n" +
 	"\apurpose\x18\x01 \x01(\tR\apurpose\x12\x18\n" +
 	"\aordinal\x18\x02 \x01(\x04R\aordinal\x12\x18\n" +
@@ -1387,41 +1366,33 @@ const file_paloalto_consensus_v1_consensus_proto_rawDesc = "" +
 	"\x02to\x18\x05 \x03(\fR\x02to\"4\n" +
 	"\bOutbound\x12\x18\n" +
 	"\apayload\x18\x01 \x01(\fR\apayload\x12\x0e\n" +
-	"\x02to\x18\x02 \x03(\fR\x02to\"\xc5\x01\n" +
+	"\x02to\x18\x02 \x03(\fR\x02to\"\xe3\x01\n" +
 	"\x05Build\x12\x12\n" +
 	"\x04slot\x18\x01 \x01(\x04R\x04slot\x12\x16\n" +
 	"\x06parent\x18\x02 \x01(\fR\x06parent\x12\x1c\n" +
-	"\tconsensus\x18\x03 \x01(\fR\tconsensus\x12\x19\n" +
-	"\bnext_set\x18\x04 \x01(\fR\anextSet\x12 \n" +
+	"\tconsensus\x18\x03 \x01(\fR\tconsensus\x12 \n" +
 	"\vcertificate\x18\x05 \x01(\fR\vcertificate\x12\x14\n" +
 	"\x05empty\x18\x06 \x01(\bR\x05empty\x12\x1f\n" +
 	"\vdeadline_ms\x18\a \x01(\x04R\n" +
-	"deadlineMs\"3\n" +
+	"deadlineMs\x12\x14\n" +
+	"\x05epoch\x18\b \x01(\x04R\x05epoch\x12\x1b\n" +
+	"\tvrf_input\x18\t \x01(\fR\bvrfInputJ\x04\b\x04\x10\x05\"3\n" +
 	"\x05Check\x12\x16\n" +
 	"\x06header\x18\x01 \x01(\fR\x06header\x12\x12\n" +
-	"\x04from\x18\x02 \x03(\fR\x04from\"?\n" +
+	"\x04from\x18\x02 \x03(\fR\x04from\"3\n" +
 	"\x05Final\x12\x14\n" +
-	"\x05block\x18\x01 \x01(\fR\x05block\x12 \n" +
-	"\vcertificate\x18\x02 \x01(\fR\vcertificate\"\x19\n" +
+	"\x05block\x18\x01 \x01(\fR\x05block\x12\x14\n" +
+	"\x05proof\x18\x02 \x01(\fR\x05proof\"\x19\n" +
 	"\x05Epoch\x12\x10\n" +
-	"\x03set\x18\x01 \x01(\fR\x03set\"\xb4\x01\n" +
-	"\x0fEndEpochRequest\x12\x1a\n" +
-	"\binstance\x18\x01 \x01(\x04R\binstance\x12J\n" +
-	"\x06values\x18\x02 \x03(\v22.paloalto.consensus.v1.EndEpochRequest.ValuesEntryR\x06values\x1a9\n" +
-	"\vValuesEntry\x12\x10\n" +
-	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01\"$\n" +
-	"\x10EndEpochResponse\x12\x10\n" +
 	"\x03set\x18\x01 \x01(\fR\x03set*l\n" +
 	"\x05Error\x12\x15\n" +
 	"\x11ERROR_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fERROR_CLOSED\x10\x01\x12\x13\n" +
 	"\x0fERROR_BAD_STATE\x10\x02\x12\x12\n" +
 	"\x0eERROR_CONFLICT\x10\x03\x12\x11\n" +
-	"\rERROR_INVALID\x10\x042\xb6\x01\n" +
+	"\rERROR_INVALID\x10\x042Y\n" +
 	"\x10ConsensusService\x12E\n" +
-	"\x03Run\x12\x1c.paloalto.consensus.v1.Event\x1a\x1c.paloalto.consensus.v1.Ready(\x010\x01\x12[\n" +
-	"\bEndEpoch\x12&.paloalto.consensus.v1.EndEpochRequest\x1a'.paloalto.consensus.v1.EndEpochResponseBPZNgithub.com/paloalto-chain/paloalto/sdk/proto/paloalto/consensus/v1;consensusv1b\x06proto3"
+	"\x03Run\x12\x1c.paloalto.consensus.v1.Event\x1a\x1c.paloalto.consensus.v1.Ready(\x010\x01BPZNgithub.com/paloalto-chain/paloalto/sdk/proto/paloalto/consensus/v1;consensusv1b\x06proto3"
 
 var (
 	file_paloalto_consensus_v1_consensus_proto_rawDescOnce sync.Once
@@ -1436,27 +1407,24 @@ func file_paloalto_consensus_v1_consensus_proto_rawDescGZIP() []byte {
 }
 
 var file_paloalto_consensus_v1_consensus_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_paloalto_consensus_v1_consensus_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_paloalto_consensus_v1_consensus_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_paloalto_consensus_v1_consensus_proto_goTypes = []any{
-	(Error)(0),               // 0: paloalto.consensus.v1.Error
-	(*Event)(nil),            // 1: paloalto.consensus.v1.Event
-	(*Start)(nil),            // 2: paloalto.consensus.v1.Start
-	(*StartMore)(nil),        // 3: paloalto.consensus.v1.StartMore
-	(*Woken)(nil),            // 4: paloalto.consensus.v1.Woken
-	(*Message)(nil),          // 5: paloalto.consensus.v1.Message
-	(*Built)(nil),            // 6: paloalto.consensus.v1.Built
-	(*Checked)(nil),          // 7: paloalto.consensus.v1.Checked
-	(*Finalised)(nil),        // 8: paloalto.consensus.v1.Finalised
-	(*Ready)(nil),            // 9: paloalto.consensus.v1.Ready
-	(*Unsigned)(nil),         // 10: paloalto.consensus.v1.Unsigned
-	(*Outbound)(nil),         // 11: paloalto.consensus.v1.Outbound
-	(*Build)(nil),            // 12: paloalto.consensus.v1.Build
-	(*Check)(nil),            // 13: paloalto.consensus.v1.Check
-	(*Final)(nil),            // 14: paloalto.consensus.v1.Final
-	(*Epoch)(nil),            // 15: paloalto.consensus.v1.Epoch
-	(*EndEpochRequest)(nil),  // 16: paloalto.consensus.v1.EndEpochRequest
-	(*EndEpochResponse)(nil), // 17: paloalto.consensus.v1.EndEpochResponse
-	nil,                      // 18: paloalto.consensus.v1.EndEpochRequest.ValuesEntry
+	(Error)(0),        // 0: paloalto.consensus.v1.Error
+	(*Event)(nil),     // 1: paloalto.consensus.v1.Event
+	(*Start)(nil),     // 2: paloalto.consensus.v1.Start
+	(*StartMore)(nil), // 3: paloalto.consensus.v1.StartMore
+	(*Woken)(nil),     // 4: paloalto.consensus.v1.Woken
+	(*Message)(nil),   // 5: paloalto.consensus.v1.Message
+	(*Built)(nil),     // 6: paloalto.consensus.v1.Built
+	(*Checked)(nil),   // 7: paloalto.consensus.v1.Checked
+	(*Finalised)(nil), // 8: paloalto.consensus.v1.Finalised
+	(*Ready)(nil),     // 9: paloalto.consensus.v1.Ready
+	(*Unsigned)(nil),  // 10: paloalto.consensus.v1.Unsigned
+	(*Outbound)(nil),  // 11: paloalto.consensus.v1.Outbound
+	(*Build)(nil),     // 12: paloalto.consensus.v1.Build
+	(*Check)(nil),     // 13: paloalto.consensus.v1.Check
+	(*Final)(nil),     // 14: paloalto.consensus.v1.Final
+	(*Epoch)(nil),     // 15: paloalto.consensus.v1.Epoch
 }
 var file_paloalto_consensus_v1_consensus_proto_depIdxs = []int32{
 	2,  // 0: paloalto.consensus.v1.Event.start:type_name -> paloalto.consensus.v1.Start
@@ -1472,16 +1440,13 @@ var file_paloalto_consensus_v1_consensus_proto_depIdxs = []int32{
 	13, // 10: paloalto.consensus.v1.Ready.check:type_name -> paloalto.consensus.v1.Check
 	14, // 11: paloalto.consensus.v1.Ready.final:type_name -> paloalto.consensus.v1.Final
 	15, // 12: paloalto.consensus.v1.Ready.epoch:type_name -> paloalto.consensus.v1.Epoch
-	18, // 13: paloalto.consensus.v1.EndEpochRequest.values:type_name -> paloalto.consensus.v1.EndEpochRequest.ValuesEntry
-	1,  // 14: paloalto.consensus.v1.ConsensusService.Run:input_type -> paloalto.consensus.v1.Event
-	16, // 15: paloalto.consensus.v1.ConsensusService.EndEpoch:input_type -> paloalto.consensus.v1.EndEpochRequest
-	9,  // 16: paloalto.consensus.v1.ConsensusService.Run:output_type -> paloalto.consensus.v1.Ready
-	17, // 17: paloalto.consensus.v1.ConsensusService.EndEpoch:output_type -> paloalto.consensus.v1.EndEpochResponse
-	16, // [16:18] is the sub-list for method output_type
-	14, // [14:16] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	1,  // 13: paloalto.consensus.v1.ConsensusService.Run:input_type -> paloalto.consensus.v1.Event
+	9,  // 14: paloalto.consensus.v1.ConsensusService.Run:output_type -> paloalto.consensus.v1.Ready
+	14, // [14:15] is the sub-list for method output_type
+	13, // [13:14] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_paloalto_consensus_v1_consensus_proto_init() }
@@ -1498,13 +1463,14 @@ func file_paloalto_consensus_v1_consensus_proto_init() {
 		(*Event_Finalised)(nil),
 		(*Event_StartMore)(nil),
 	}
+	file_paloalto_consensus_v1_consensus_proto_msgTypes[8].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_paloalto_consensus_v1_consensus_proto_rawDesc), len(file_paloalto_consensus_v1_consensus_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   18,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

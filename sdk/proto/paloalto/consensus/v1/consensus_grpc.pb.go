@@ -19,8 +19,7 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ConsensusService_Run_FullMethodName      = "/paloalto.consensus.v1.ConsensusService/Run"
-	ConsensusService_EndEpoch_FullMethodName = "/paloalto.consensus.v1.ConsensusService/EndEpoch"
+	ConsensusService_Run_FullMethodName = "/paloalto.consensus.v1.ConsensusService/Run"
 )
 
 // ConsensusServiceClient is the client API for ConsensusService service.
@@ -32,8 +31,6 @@ type ConsensusServiceClient interface {
 	// Run is the whole life of an instance on a chain: the first Event is a Start. Each Ready is carried out in the order
 	// of its fields: records are durable before anything is signed, and signed before anything is sent.
 	Run(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[Event, Ready], error)
-	// EndEpoch computes the set of the next epoch from values that the core read from the state.
-	EndEpoch(ctx context.Context, in *EndEpochRequest, opts ...grpc.CallOption) (*EndEpochResponse, error)
 }
 
 type consensusServiceClient struct {
@@ -57,16 +54,6 @@ func (c *consensusServiceClient) Run(ctx context.Context, opts ...grpc.CallOptio
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ConsensusService_RunClient = grpc.BidiStreamingClient[Event, Ready]
 
-func (c *consensusServiceClient) EndEpoch(ctx context.Context, in *EndEpochRequest, opts ...grpc.CallOption) (*EndEpochResponse, error) {
-	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(EndEpochResponse)
-	err := c.cc.Invoke(ctx, ConsensusService_EndEpoch_FullMethodName, in, out, cOpts...)
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
 // ConsensusServiceServer is the server API for ConsensusService service.
 // All implementations must embed UnimplementedConsensusServiceServer
 // for forward compatibility.
@@ -76,8 +63,6 @@ type ConsensusServiceServer interface {
 	// Run is the whole life of an instance on a chain: the first Event is a Start. Each Ready is carried out in the order
 	// of its fields: records are durable before anything is signed, and signed before anything is sent.
 	Run(grpc.BidiStreamingServer[Event, Ready]) error
-	// EndEpoch computes the set of the next epoch from values that the core read from the state.
-	EndEpoch(context.Context, *EndEpochRequest) (*EndEpochResponse, error)
 	mustEmbedUnimplementedConsensusServiceServer()
 }
 
@@ -90,9 +75,6 @@ type UnimplementedConsensusServiceServer struct{}
 
 func (UnimplementedConsensusServiceServer) Run(grpc.BidiStreamingServer[Event, Ready]) error {
 	return status.Error(codes.Unimplemented, "method Run not implemented")
-}
-func (UnimplementedConsensusServiceServer) EndEpoch(context.Context, *EndEpochRequest) (*EndEpochResponse, error) {
-	return nil, status.Error(codes.Unimplemented, "method EndEpoch not implemented")
 }
 func (UnimplementedConsensusServiceServer) mustEmbedUnimplementedConsensusServiceServer() {}
 func (UnimplementedConsensusServiceServer) testEmbeddedByValue()                          {}
@@ -122,36 +104,13 @@ func _ConsensusService_Run_Handler(srv interface{}, stream grpc.ServerStream) er
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ConsensusService_RunServer = grpc.BidiStreamingServer[Event, Ready]
 
-func _ConsensusService_EndEpoch_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
-	in := new(EndEpochRequest)
-	if err := dec(in); err != nil {
-		return nil, err
-	}
-	if interceptor == nil {
-		return srv.(ConsensusServiceServer).EndEpoch(ctx, in)
-	}
-	info := &grpc.UnaryServerInfo{
-		Server:     srv,
-		FullMethod: ConsensusService_EndEpoch_FullMethodName,
-	}
-	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(ConsensusServiceServer).EndEpoch(ctx, req.(*EndEpochRequest))
-	}
-	return interceptor(ctx, in, info, handler)
-}
-
 // ConsensusService_ServiceDesc is the grpc.ServiceDesc for ConsensusService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
 var ConsensusService_ServiceDesc = grpc.ServiceDesc{
 	ServiceName: "paloalto.consensus.v1.ConsensusService",
 	HandlerType: (*ConsensusServiceServer)(nil),
-	Methods: []grpc.MethodDesc{
-		{
-			MethodName: "EndEpoch",
-			Handler:    _ConsensusService_EndEpoch_Handler,
-		},
-	},
+	Methods:     []grpc.MethodDesc{},
 	Streams: []grpc.StreamDesc{
 		{
 			StreamName:    "Run",

@@ -741,7 +741,8 @@ type Begin struct {
 	Extensions    [][]byte               `protobuf:"bytes,10,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	Values        []*Value               `protobuf:"bytes,11,rep,name=values,proto3" json:"values,omitempty"` // of the items that Check declared and the due items named
 	Params        map[string][]byte      `protobuf:"bytes,12,rep,name=params,proto3" json:"params,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Last          bool                   `protobuf:"varint,13,opt,name=last,proto3" json:"last,omitempty"` // no further piece
+	Last          bool                   `protobuf:"varint,13,opt,name=last,proto3" json:"last,omitempty"`          // no further piece
+	Consensus     *ConsensusInfo         `protobuf:"bytes,14,opt,name=consensus,proto3" json:"consensus,omitempty"` // for the module of the consensus plugin; in the first piece
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -867,6 +868,98 @@ func (x *Begin) GetLast() bool {
 	return false
 }
 
+func (x *Begin) GetConsensus() *ConsensusInfo {
+	if x != nil {
+		return x.Consensus
+	}
+	return nil
+}
+
+// ConsensusInfo is what the module of the consensus plugin sees of each block.
+type ConsensusInfo struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Epoch         uint64                 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Header        []byte                 `protobuf:"bytes,2,opt,name=header,proto3" json:"header,omitempty"`           // the consensus plugin's own header bytes
+	Certificate   []byte                 `protobuf:"bytes,3,opt,name=certificate,proto3" json:"certificate,omitempty"` // that the block carries; may be empty
+	Set           []byte                 `protobuf:"bytes,4,opt,name=set,proto3" json:"set,omitempty"`                 // encoded set of the epoch
+	ParentSlot    uint64                 `protobuf:"varint,5,opt,name=parent_slot,json=parentSlot,proto3" json:"parent_slot,omitempty"`
+	Closes        bool                   `protobuf:"varint,6,opt,name=closes,proto3" json:"closes,omitempty"` // the block closes its epoch
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConsensusInfo) Reset() {
+	*x = ConsensusInfo{}
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConsensusInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConsensusInfo) ProtoMessage() {}
+
+func (x *ConsensusInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConsensusInfo.ProtoReflect.Descriptor instead.
+func (*ConsensusInfo) Descriptor() ([]byte, []int) {
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ConsensusInfo) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *ConsensusInfo) GetHeader() []byte {
+	if x != nil {
+		return x.Header
+	}
+	return nil
+}
+
+func (x *ConsensusInfo) GetCertificate() []byte {
+	if x != nil {
+		return x.Certificate
+	}
+	return nil
+}
+
+func (x *ConsensusInfo) GetSet() []byte {
+	if x != nil {
+		return x.Set
+	}
+	return nil
+}
+
+func (x *ConsensusInfo) GetParentSlot() uint64 {
+	if x != nil {
+		return x.ParentSlot
+	}
+	return 0
+}
+
+func (x *ConsensusInfo) GetCloses() bool {
+	if x != nil {
+		return x.Closes
+	}
+	return false
+}
+
 type Due struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -878,7 +971,7 @@ type Due struct {
 
 func (x *Due) Reset() {
 	*x = Due{}
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[11]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -890,7 +983,7 @@ func (x *Due) String() string {
 func (*Due) ProtoMessage() {}
 
 func (x *Due) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[11]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -903,7 +996,7 @@ func (x *Due) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Due.ProtoReflect.Descriptor instead.
 func (*Due) Descriptor() ([]byte, []int) {
-	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{11}
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Due) GetId() []byte {
@@ -938,7 +1031,7 @@ type Value struct {
 
 func (x *Value) Reset() {
 	*x = Value{}
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[12]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -950,7 +1043,7 @@ func (x *Value) String() string {
 func (*Value) ProtoMessage() {}
 
 func (x *Value) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[12]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -963,7 +1056,7 @@ func (x *Value) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Value.ProtoReflect.Descriptor instead.
 func (*Value) Descriptor() ([]byte, []int) {
-	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{12}
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Value) GetItem() *Item {
@@ -1001,7 +1094,7 @@ type Ask struct {
 
 func (x *Ask) Reset() {
 	*x = Ask{}
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[13]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1013,7 +1106,7 @@ func (x *Ask) String() string {
 func (*Ask) ProtoMessage() {}
 
 func (x *Ask) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[13]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1026,7 +1119,7 @@ func (x *Ask) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ask.ProtoReflect.Descriptor instead.
 func (*Ask) Descriptor() ([]byte, []int) {
-	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{13}
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Ask) GetTx() uint32 {
@@ -1078,7 +1171,7 @@ type Answer struct {
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[14]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1090,7 +1183,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[14]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1103,7 +1196,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{14}
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Answer) GetValues() []*Value {
@@ -1153,7 +1246,7 @@ type End struct {
 
 func (x *End) Reset() {
 	*x = End{}
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[15]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1165,7 +1258,7 @@ func (x *End) String() string {
 func (*End) ProtoMessage() {}
 
 func (x *End) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[15]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1178,7 +1271,7 @@ func (x *End) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use End.ProtoReflect.Descriptor instead.
 func (*End) Descriptor() ([]byte, []int) {
-	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{15}
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *End) GetResults() []*TxResult {
@@ -1224,7 +1317,7 @@ type TxResult struct {
 
 func (x *TxResult) Reset() {
 	*x = TxResult{}
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[16]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1236,7 +1329,7 @@ func (x *TxResult) String() string {
 func (*TxResult) ProtoMessage() {}
 
 func (x *TxResult) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[16]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1249,7 +1342,7 @@ func (x *TxResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TxResult.ProtoReflect.Descriptor instead.
 func (*TxResult) Descriptor() ([]byte, []int) {
-	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{16}
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *TxResult) GetError() string {
@@ -1317,7 +1410,7 @@ type Transfer struct {
 
 func (x *Transfer) Reset() {
 	*x = Transfer{}
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[17]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1329,7 +1422,7 @@ func (x *Transfer) String() string {
 func (*Transfer) ProtoMessage() {}
 
 func (x *Transfer) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[17]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1342,7 +1435,7 @@ func (x *Transfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{17}
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Transfer) GetFromAccount() []byte {
@@ -1400,7 +1493,7 @@ type Schedule struct {
 
 func (x *Schedule) Reset() {
 	*x = Schedule{}
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[18]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1412,7 +1505,7 @@ func (x *Schedule) String() string {
 func (*Schedule) ProtoMessage() {}
 
 func (x *Schedule) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[18]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1425,7 +1518,7 @@ func (x *Schedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Schedule.ProtoReflect.Descriptor instead.
 func (*Schedule) Descriptor() ([]byte, []int) {
-	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{18}
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Schedule) GetClock() uint64 {
@@ -1475,7 +1568,7 @@ type EventData struct {
 
 func (x *EventData) Reset() {
 	*x = EventData{}
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[19]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1487,7 +1580,7 @@ func (x *EventData) String() string {
 func (*EventData) ProtoMessage() {}
 
 func (x *EventData) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[19]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1500,7 +1593,7 @@ func (x *EventData) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventData.ProtoReflect.Descriptor instead.
 func (*EventData) Descriptor() ([]byte, []int) {
-	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{19}
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *EventData) GetName() string {
@@ -1544,7 +1637,7 @@ type ExtendInput struct {
 
 func (x *ExtendInput) Reset() {
 	*x = ExtendInput{}
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[20]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1556,7 +1649,7 @@ func (x *ExtendInput) String() string {
 func (*ExtendInput) ProtoMessage() {}
 
 func (x *ExtendInput) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[20]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1569,7 +1662,7 @@ func (x *ExtendInput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExtendInput.ProtoReflect.Descriptor instead.
 func (*ExtendInput) Descriptor() ([]byte, []int) {
-	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{20}
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ExtendInput) GetKind() isExtendInput_Kind {
@@ -1626,7 +1719,7 @@ type ExtendOutput struct {
 
 func (x *ExtendOutput) Reset() {
 	*x = ExtendOutput{}
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[21]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1638,7 +1731,7 @@ func (x *ExtendOutput) String() string {
 func (*ExtendOutput) ProtoMessage() {}
 
 func (x *ExtendOutput) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[21]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1651,7 +1744,7 @@ func (x *ExtendOutput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExtendOutput.ProtoReflect.Descriptor instead.
 func (*ExtendOutput) Descriptor() ([]byte, []int) {
-	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{21}
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ExtendOutput) GetKind() isExtendOutput_Kind {
@@ -1705,7 +1798,7 @@ type ExtendBegin struct {
 
 func (x *ExtendBegin) Reset() {
 	*x = ExtendBegin{}
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[22]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1717,7 +1810,7 @@ func (x *ExtendBegin) String() string {
 func (*ExtendBegin) ProtoMessage() {}
 
 func (x *ExtendBegin) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[22]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1730,7 +1823,7 @@ func (x *ExtendBegin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExtendBegin.ProtoReflect.Descriptor instead.
 func (*ExtendBegin) Descriptor() ([]byte, []int) {
-	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{22}
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ExtendBegin) GetInstance() uint64 {
@@ -1756,7 +1849,7 @@ type ExtendEnd struct {
 
 func (x *ExtendEnd) Reset() {
 	*x = ExtendEnd{}
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[23]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1768,7 +1861,7 @@ func (x *ExtendEnd) String() string {
 func (*ExtendEnd) ProtoMessage() {}
 
 func (x *ExtendEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[23]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1781,7 +1874,7 @@ func (x *ExtendEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExtendEnd.ProtoReflect.Descriptor instead.
 func (*ExtendEnd) Descriptor() ([]byte, []int) {
-	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{23}
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ExtendEnd) GetExtension() []byte {
@@ -1804,7 +1897,7 @@ type QueryInput struct {
 
 func (x *QueryInput) Reset() {
 	*x = QueryInput{}
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[24]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1816,7 +1909,7 @@ func (x *QueryInput) String() string {
 func (*QueryInput) ProtoMessage() {}
 
 func (x *QueryInput) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[24]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1829,7 +1922,7 @@ func (x *QueryInput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryInput.ProtoReflect.Descriptor instead.
 func (*QueryInput) Descriptor() ([]byte, []int) {
-	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{24}
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *QueryInput) GetKind() isQueryInput_Kind {
@@ -1886,7 +1979,7 @@ type QueryOutput struct {
 
 func (x *QueryOutput) Reset() {
 	*x = QueryOutput{}
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[25]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1898,7 +1991,7 @@ func (x *QueryOutput) String() string {
 func (*QueryOutput) ProtoMessage() {}
 
 func (x *QueryOutput) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[25]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1911,7 +2004,7 @@ func (x *QueryOutput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryOutput.ProtoReflect.Descriptor instead.
 func (*QueryOutput) Descriptor() ([]byte, []int) {
-	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{25}
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *QueryOutput) GetKind() isQueryOutput_Kind {
@@ -1969,7 +2062,7 @@ type QueryBegin struct {
 
 func (x *QueryBegin) Reset() {
 	*x = QueryBegin{}
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[26]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1981,7 +2074,7 @@ func (x *QueryBegin) String() string {
 func (*QueryBegin) ProtoMessage() {}
 
 func (x *QueryBegin) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[26]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1994,7 +2087,7 @@ func (x *QueryBegin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryBegin.ProtoReflect.Descriptor instead.
 func (*QueryBegin) Descriptor() ([]byte, []int) {
-	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{26}
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *QueryBegin) GetInstance() uint64 {
@@ -2049,7 +2142,7 @@ type QueryEnd struct {
 
 func (x *QueryEnd) Reset() {
 	*x = QueryEnd{}
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[27]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2061,7 +2154,7 @@ func (x *QueryEnd) String() string {
 func (*QueryEnd) ProtoMessage() {}
 
 func (x *QueryEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[27]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2074,7 +2167,7 @@ func (x *QueryEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryEnd.ProtoReflect.Descriptor instead.
 func (*QueryEnd) Descriptor() ([]byte, []int) {
-	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{27}
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *QueryEnd) GetAnswer() []byte {
@@ -2101,7 +2194,7 @@ type ValidateParamsRequest struct {
 
 func (x *ValidateParamsRequest) Reset() {
 	*x = ValidateParamsRequest{}
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[28]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2113,7 +2206,7 @@ func (x *ValidateParamsRequest) String() string {
 func (*ValidateParamsRequest) ProtoMessage() {}
 
 func (x *ValidateParamsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[28]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2126,7 +2219,7 @@ func (x *ValidateParamsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateParamsRequest.ProtoReflect.Descriptor instead.
 func (*ValidateParamsRequest) Descriptor() ([]byte, []int) {
-	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{28}
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ValidateParamsRequest) GetInstance() uint64 {
@@ -2151,7 +2244,7 @@ type ValidateParamsResponse struct {
 
 func (x *ValidateParamsResponse) Reset() {
 	*x = ValidateParamsResponse{}
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[29]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2163,7 +2256,7 @@ func (x *ValidateParamsResponse) String() string {
 func (*ValidateParamsResponse) ProtoMessage() {}
 
 func (x *ValidateParamsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[29]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2176,7 +2269,7 @@ func (x *ValidateParamsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateParamsResponse.ProtoReflect.Descriptor instead.
 func (*ValidateParamsResponse) Descriptor() ([]byte, []int) {
-	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{29}
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{30}
 }
 
 type MigrateInput struct {
@@ -2192,7 +2285,7 @@ type MigrateInput struct {
 
 func (x *MigrateInput) Reset() {
 	*x = MigrateInput{}
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[30]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2204,7 +2297,7 @@ func (x *MigrateInput) String() string {
 func (*MigrateInput) ProtoMessage() {}
 
 func (x *MigrateInput) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[30]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2217,7 +2310,7 @@ func (x *MigrateInput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MigrateInput.ProtoReflect.Descriptor instead.
 func (*MigrateInput) Descriptor() ([]byte, []int) {
-	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{30}
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *MigrateInput) GetKind() isMigrateInput_Kind {
@@ -2274,7 +2367,7 @@ type MigrateOutput struct {
 
 func (x *MigrateOutput) Reset() {
 	*x = MigrateOutput{}
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[31]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2286,7 +2379,7 @@ func (x *MigrateOutput) String() string {
 func (*MigrateOutput) ProtoMessage() {}
 
 func (x *MigrateOutput) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[31]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2299,7 +2392,7 @@ func (x *MigrateOutput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MigrateOutput.ProtoReflect.Descriptor instead.
 func (*MigrateOutput) Descriptor() ([]byte, []int) {
-	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{31}
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *MigrateOutput) GetKind() isMigrateOutput_Kind {
@@ -2354,7 +2447,7 @@ type MigrateBegin struct {
 
 func (x *MigrateBegin) Reset() {
 	*x = MigrateBegin{}
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[32]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2366,7 +2459,7 @@ func (x *MigrateBegin) String() string {
 func (*MigrateBegin) ProtoMessage() {}
 
 func (x *MigrateBegin) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[32]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2379,7 +2472,7 @@ func (x *MigrateBegin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MigrateBegin.ProtoReflect.Descriptor instead.
 func (*MigrateBegin) Descriptor() ([]byte, []int) {
-	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{32}
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *MigrateBegin) GetInstance() uint64 {
@@ -2413,7 +2506,7 @@ type MigrateEnd struct {
 
 func (x *MigrateEnd) Reset() {
 	*x = MigrateEnd{}
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[33]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2425,7 +2518,7 @@ func (x *MigrateEnd) String() string {
 func (*MigrateEnd) ProtoMessage() {}
 
 func (x *MigrateEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_module_v1_module_proto_msgTypes[33]
+	mi := &file_paloalto_module_v1_module_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2438,7 +2531,7 @@ func (x *MigrateEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MigrateEnd.ProtoReflect.Descriptor instead.
 func (*MigrateEnd) Descriptor() ([]byte, []int) {
-	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{33}
+	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *MigrateEnd) GetWrites() []*Write {
@@ -2499,7 +2592,7 @@ const file_paloalto_module_v1_module_proto_rawDesc = "" +
 	"\rExecuteOutput\x12+\n" +
 	"\x03ask\x18\x01 \x01(\v2\x17.paloalto.module.v1.AskH\x00R\x03ask\x12+\n" +
 	"\x03end\x18\x02 \x01(\v2\x17.paloalto.module.v1.EndH\x00R\x03endB\x06\n" +
-	"\x04kind\"\xe5\x03\n" +
+	"\x04kind\"\xa6\x04\n" +
 	"\x05Begin\x12\x1a\n" +
 	"\binstance\x18\x01 \x01(\x04R\binstance\x12\x14\n" +
 	"\x05chain\x18\x02 \x01(\fR\x05chain\x12\x16\n" +
@@ -2516,10 +2609,19 @@ const file_paloalto_module_v1_module_proto_rawDesc = "" +
 	"extensions\x121\n" +
 	"\x06values\x18\v \x03(\v2\x19.paloalto.module.v1.ValueR\x06values\x12=\n" +
 	"\x06params\x18\f \x03(\v2%.paloalto.module.v1.Begin.ParamsEntryR\x06params\x12\x12\n" +
-	"\x04last\x18\r \x01(\bR\x04last\x1a9\n" +
+	"\x04last\x18\r \x01(\bR\x04last\x12?\n" +
+	"\tconsensus\x18\x0e \x01(\v2!.paloalto.module.v1.ConsensusInfoR\tconsensus\x1a9\n" +
 	"\vParamsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01\"W\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01\"\xaa\x01\n" +
+	"\rConsensusInfo\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x16\n" +
+	"\x06header\x18\x02 \x01(\fR\x06header\x12 \n" +
+	"\vcertificate\x18\x03 \x01(\fR\vcertificate\x12\x10\n" +
+	"\x03set\x18\x04 \x01(\fR\x03set\x12\x1f\n" +
+	"\vparent_slot\x18\x05 \x01(\x04R\n" +
+	"parentSlot\x12\x16\n" +
+	"\x06closes\x18\x06 \x01(\bR\x06closes\"W\n" +
 	"\x03Due\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12,\n" +
 	"\x04item\x18\x02 \x01(\v2\x18.paloalto.module.v1.ItemR\x04item\x12\x12\n" +
@@ -2660,7 +2762,7 @@ func file_paloalto_module_v1_module_proto_rawDescGZIP() []byte {
 }
 
 var file_paloalto_module_v1_module_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_paloalto_module_v1_module_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_paloalto_module_v1_module_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_paloalto_module_v1_module_proto_goTypes = []any{
 	(Error)(0),                     // 0: paloalto.module.v1.Error
 	(*Item)(nil),                   // 1: paloalto.module.v1.Item
@@ -2674,31 +2776,32 @@ var file_paloalto_module_v1_module_proto_goTypes = []any{
 	(*ExecuteInput)(nil),           // 9: paloalto.module.v1.ExecuteInput
 	(*ExecuteOutput)(nil),          // 10: paloalto.module.v1.ExecuteOutput
 	(*Begin)(nil),                  // 11: paloalto.module.v1.Begin
-	(*Due)(nil),                    // 12: paloalto.module.v1.Due
-	(*Value)(nil),                  // 13: paloalto.module.v1.Value
-	(*Ask)(nil),                    // 14: paloalto.module.v1.Ask
-	(*Answer)(nil),                 // 15: paloalto.module.v1.Answer
-	(*End)(nil),                    // 16: paloalto.module.v1.End
-	(*TxResult)(nil),               // 17: paloalto.module.v1.TxResult
-	(*Transfer)(nil),               // 18: paloalto.module.v1.Transfer
-	(*Schedule)(nil),               // 19: paloalto.module.v1.Schedule
-	(*EventData)(nil),              // 20: paloalto.module.v1.EventData
-	(*ExtendInput)(nil),            // 21: paloalto.module.v1.ExtendInput
-	(*ExtendOutput)(nil),           // 22: paloalto.module.v1.ExtendOutput
-	(*ExtendBegin)(nil),            // 23: paloalto.module.v1.ExtendBegin
-	(*ExtendEnd)(nil),              // 24: paloalto.module.v1.ExtendEnd
-	(*QueryInput)(nil),             // 25: paloalto.module.v1.QueryInput
-	(*QueryOutput)(nil),            // 26: paloalto.module.v1.QueryOutput
-	(*QueryBegin)(nil),             // 27: paloalto.module.v1.QueryBegin
-	(*QueryEnd)(nil),               // 28: paloalto.module.v1.QueryEnd
-	(*ValidateParamsRequest)(nil),  // 29: paloalto.module.v1.ValidateParamsRequest
-	(*ValidateParamsResponse)(nil), // 30: paloalto.module.v1.ValidateParamsResponse
-	(*MigrateInput)(nil),           // 31: paloalto.module.v1.MigrateInput
-	(*MigrateOutput)(nil),          // 32: paloalto.module.v1.MigrateOutput
-	(*MigrateBegin)(nil),           // 33: paloalto.module.v1.MigrateBegin
-	(*MigrateEnd)(nil),             // 34: paloalto.module.v1.MigrateEnd
-	nil,                            // 35: paloalto.module.v1.Begin.ParamsEntry
-	nil,                            // 36: paloalto.module.v1.ValidateParamsRequest.ParamsEntry
+	(*ConsensusInfo)(nil),          // 12: paloalto.module.v1.ConsensusInfo
+	(*Due)(nil),                    // 13: paloalto.module.v1.Due
+	(*Value)(nil),                  // 14: paloalto.module.v1.Value
+	(*Ask)(nil),                    // 15: paloalto.module.v1.Ask
+	(*Answer)(nil),                 // 16: paloalto.module.v1.Answer
+	(*End)(nil),                    // 17: paloalto.module.v1.End
+	(*TxResult)(nil),               // 18: paloalto.module.v1.TxResult
+	(*Transfer)(nil),               // 19: paloalto.module.v1.Transfer
+	(*Schedule)(nil),               // 20: paloalto.module.v1.Schedule
+	(*EventData)(nil),              // 21: paloalto.module.v1.EventData
+	(*ExtendInput)(nil),            // 22: paloalto.module.v1.ExtendInput
+	(*ExtendOutput)(nil),           // 23: paloalto.module.v1.ExtendOutput
+	(*ExtendBegin)(nil),            // 24: paloalto.module.v1.ExtendBegin
+	(*ExtendEnd)(nil),              // 25: paloalto.module.v1.ExtendEnd
+	(*QueryInput)(nil),             // 26: paloalto.module.v1.QueryInput
+	(*QueryOutput)(nil),            // 27: paloalto.module.v1.QueryOutput
+	(*QueryBegin)(nil),             // 28: paloalto.module.v1.QueryBegin
+	(*QueryEnd)(nil),               // 29: paloalto.module.v1.QueryEnd
+	(*ValidateParamsRequest)(nil),  // 30: paloalto.module.v1.ValidateParamsRequest
+	(*ValidateParamsResponse)(nil), // 31: paloalto.module.v1.ValidateParamsResponse
+	(*MigrateInput)(nil),           // 32: paloalto.module.v1.MigrateInput
+	(*MigrateOutput)(nil),          // 33: paloalto.module.v1.MigrateOutput
+	(*MigrateBegin)(nil),           // 34: paloalto.module.v1.MigrateBegin
+	(*MigrateEnd)(nil),             // 35: paloalto.module.v1.MigrateEnd
+	nil,                            // 36: paloalto.module.v1.Begin.ParamsEntry
+	nil,                            // 37: paloalto.module.v1.ValidateParamsRequest.ParamsEntry
 }
 var file_paloalto_module_v1_module_proto_depIdxs = []int32{
 	1,  // 0: paloalto.module.v1.Write.item:type_name -> paloalto.module.v1.Item
@@ -2708,61 +2811,62 @@ var file_paloalto_module_v1_module_proto_depIdxs = []int32{
 	1,  // 4: paloalto.module.v1.TxCheck.reads:type_name -> paloalto.module.v1.Item
 	8,  // 5: paloalto.module.v1.TxCheck.facets:type_name -> paloalto.module.v1.Facet
 	11, // 6: paloalto.module.v1.ExecuteInput.begin:type_name -> paloalto.module.v1.Begin
-	15, // 7: paloalto.module.v1.ExecuteInput.answer:type_name -> paloalto.module.v1.Answer
-	14, // 8: paloalto.module.v1.ExecuteOutput.ask:type_name -> paloalto.module.v1.Ask
-	16, // 9: paloalto.module.v1.ExecuteOutput.end:type_name -> paloalto.module.v1.End
+	16, // 7: paloalto.module.v1.ExecuteInput.answer:type_name -> paloalto.module.v1.Answer
+	15, // 8: paloalto.module.v1.ExecuteOutput.ask:type_name -> paloalto.module.v1.Ask
+	17, // 9: paloalto.module.v1.ExecuteOutput.end:type_name -> paloalto.module.v1.End
 	3,  // 10: paloalto.module.v1.Begin.txs:type_name -> paloalto.module.v1.Tx
-	12, // 11: paloalto.module.v1.Begin.due:type_name -> paloalto.module.v1.Due
-	13, // 12: paloalto.module.v1.Begin.values:type_name -> paloalto.module.v1.Value
-	35, // 13: paloalto.module.v1.Begin.params:type_name -> paloalto.module.v1.Begin.ParamsEntry
-	1,  // 14: paloalto.module.v1.Due.item:type_name -> paloalto.module.v1.Item
-	1,  // 15: paloalto.module.v1.Value.item:type_name -> paloalto.module.v1.Item
-	1,  // 16: paloalto.module.v1.Ask.items:type_name -> paloalto.module.v1.Item
-	1,  // 17: paloalto.module.v1.Ask.scan_start:type_name -> paloalto.module.v1.Item
-	1,  // 18: paloalto.module.v1.Ask.scan_end:type_name -> paloalto.module.v1.Item
-	13, // 19: paloalto.module.v1.Answer.values:type_name -> paloalto.module.v1.Value
-	0,  // 20: paloalto.module.v1.Answer.code:type_name -> paloalto.module.v1.Error
-	17, // 21: paloalto.module.v1.End.results:type_name -> paloalto.module.v1.TxResult
-	17, // 22: paloalto.module.v1.End.block:type_name -> paloalto.module.v1.TxResult
-	2,  // 23: paloalto.module.v1.TxResult.writes:type_name -> paloalto.module.v1.Write
-	18, // 24: paloalto.module.v1.TxResult.transfers:type_name -> paloalto.module.v1.Transfer
-	19, // 25: paloalto.module.v1.TxResult.schedule:type_name -> paloalto.module.v1.Schedule
-	20, // 26: paloalto.module.v1.TxResult.events:type_name -> paloalto.module.v1.EventData
-	1,  // 27: paloalto.module.v1.Transfer.from_escrow:type_name -> paloalto.module.v1.Item
-	1,  // 28: paloalto.module.v1.Transfer.to_escrow:type_name -> paloalto.module.v1.Item
-	1,  // 29: paloalto.module.v1.Schedule.item:type_name -> paloalto.module.v1.Item
-	23, // 30: paloalto.module.v1.ExtendInput.begin:type_name -> paloalto.module.v1.ExtendBegin
-	15, // 31: paloalto.module.v1.ExtendInput.answer:type_name -> paloalto.module.v1.Answer
-	14, // 32: paloalto.module.v1.ExtendOutput.ask:type_name -> paloalto.module.v1.Ask
-	24, // 33: paloalto.module.v1.ExtendOutput.end:type_name -> paloalto.module.v1.ExtendEnd
-	27, // 34: paloalto.module.v1.QueryInput.begin:type_name -> paloalto.module.v1.QueryBegin
-	15, // 35: paloalto.module.v1.QueryInput.answer:type_name -> paloalto.module.v1.Answer
-	14, // 36: paloalto.module.v1.QueryOutput.ask:type_name -> paloalto.module.v1.Ask
-	28, // 37: paloalto.module.v1.QueryOutput.end:type_name -> paloalto.module.v1.QueryEnd
-	1,  // 38: paloalto.module.v1.QueryEnd.rests_on:type_name -> paloalto.module.v1.Item
-	36, // 39: paloalto.module.v1.ValidateParamsRequest.params:type_name -> paloalto.module.v1.ValidateParamsRequest.ParamsEntry
-	33, // 40: paloalto.module.v1.MigrateInput.begin:type_name -> paloalto.module.v1.MigrateBegin
-	15, // 41: paloalto.module.v1.MigrateInput.answer:type_name -> paloalto.module.v1.Answer
-	14, // 42: paloalto.module.v1.MigrateOutput.ask:type_name -> paloalto.module.v1.Ask
-	34, // 43: paloalto.module.v1.MigrateOutput.end:type_name -> paloalto.module.v1.MigrateEnd
-	2,  // 44: paloalto.module.v1.MigrateEnd.writes:type_name -> paloalto.module.v1.Write
-	5,  // 45: paloalto.module.v1.ModuleService.Check:input_type -> paloalto.module.v1.CheckRequest
-	9,  // 46: paloalto.module.v1.ModuleService.Execute:input_type -> paloalto.module.v1.ExecuteInput
-	21, // 47: paloalto.module.v1.ModuleService.Extend:input_type -> paloalto.module.v1.ExtendInput
-	25, // 48: paloalto.module.v1.ModuleService.Query:input_type -> paloalto.module.v1.QueryInput
-	29, // 49: paloalto.module.v1.ModuleService.ValidateParams:input_type -> paloalto.module.v1.ValidateParamsRequest
-	31, // 50: paloalto.module.v1.ModuleService.Migrate:input_type -> paloalto.module.v1.MigrateInput
-	6,  // 51: paloalto.module.v1.ModuleService.Check:output_type -> paloalto.module.v1.CheckResponse
-	10, // 52: paloalto.module.v1.ModuleService.Execute:output_type -> paloalto.module.v1.ExecuteOutput
-	22, // 53: paloalto.module.v1.ModuleService.Extend:output_type -> paloalto.module.v1.ExtendOutput
-	26, // 54: paloalto.module.v1.ModuleService.Query:output_type -> paloalto.module.v1.QueryOutput
-	30, // 55: paloalto.module.v1.ModuleService.ValidateParams:output_type -> paloalto.module.v1.ValidateParamsResponse
-	32, // 56: paloalto.module.v1.ModuleService.Migrate:output_type -> paloalto.module.v1.MigrateOutput
-	51, // [51:57] is the sub-list for method output_type
-	45, // [45:51] is the sub-list for method input_type
-	45, // [45:45] is the sub-list for extension type_name
-	45, // [45:45] is the sub-list for extension extendee
-	0,  // [0:45] is the sub-list for field type_name
+	13, // 11: paloalto.module.v1.Begin.due:type_name -> paloalto.module.v1.Due
+	14, // 12: paloalto.module.v1.Begin.values:type_name -> paloalto.module.v1.Value
+	36, // 13: paloalto.module.v1.Begin.params:type_name -> paloalto.module.v1.Begin.ParamsEntry
+	12, // 14: paloalto.module.v1.Begin.consensus:type_name -> paloalto.module.v1.ConsensusInfo
+	1,  // 15: paloalto.module.v1.Due.item:type_name -> paloalto.module.v1.Item
+	1,  // 16: paloalto.module.v1.Value.item:type_name -> paloalto.module.v1.Item
+	1,  // 17: paloalto.module.v1.Ask.items:type_name -> paloalto.module.v1.Item
+	1,  // 18: paloalto.module.v1.Ask.scan_start:type_name -> paloalto.module.v1.Item
+	1,  // 19: paloalto.module.v1.Ask.scan_end:type_name -> paloalto.module.v1.Item
+	14, // 20: paloalto.module.v1.Answer.values:type_name -> paloalto.module.v1.Value
+	0,  // 21: paloalto.module.v1.Answer.code:type_name -> paloalto.module.v1.Error
+	18, // 22: paloalto.module.v1.End.results:type_name -> paloalto.module.v1.TxResult
+	18, // 23: paloalto.module.v1.End.block:type_name -> paloalto.module.v1.TxResult
+	2,  // 24: paloalto.module.v1.TxResult.writes:type_name -> paloalto.module.v1.Write
+	19, // 25: paloalto.module.v1.TxResult.transfers:type_name -> paloalto.module.v1.Transfer
+	20, // 26: paloalto.module.v1.TxResult.schedule:type_name -> paloalto.module.v1.Schedule
+	21, // 27: paloalto.module.v1.TxResult.events:type_name -> paloalto.module.v1.EventData
+	1,  // 28: paloalto.module.v1.Transfer.from_escrow:type_name -> paloalto.module.v1.Item
+	1,  // 29: paloalto.module.v1.Transfer.to_escrow:type_name -> paloalto.module.v1.Item
+	1,  // 30: paloalto.module.v1.Schedule.item:type_name -> paloalto.module.v1.Item
+	24, // 31: paloalto.module.v1.ExtendInput.begin:type_name -> paloalto.module.v1.ExtendBegin
+	16, // 32: paloalto.module.v1.ExtendInput.answer:type_name -> paloalto.module.v1.Answer
+	15, // 33: paloalto.module.v1.ExtendOutput.ask:type_name -> paloalto.module.v1.Ask
+	25, // 34: paloalto.module.v1.ExtendOutput.end:type_name -> paloalto.module.v1.ExtendEnd
+	28, // 35: paloalto.module.v1.QueryInput.begin:type_name -> paloalto.module.v1.QueryBegin
+	16, // 36: paloalto.module.v1.QueryInput.answer:type_name -> paloalto.module.v1.Answer
+	15, // 37: paloalto.module.v1.QueryOutput.ask:type_name -> paloalto.module.v1.Ask
+	29, // 38: paloalto.module.v1.QueryOutput.end:type_name -> paloalto.module.v1.QueryEnd
+	1,  // 39: paloalto.module.v1.QueryEnd.rests_on:type_name -> paloalto.module.v1.Item
+	37, // 40: paloalto.module.v1.ValidateParamsRequest.params:type_name -> paloalto.module.v1.ValidateParamsRequest.ParamsEntry
+	34, // 41: paloalto.module.v1.MigrateInput.begin:type_name -> paloalto.module.v1.MigrateBegin
+	16, // 42: paloalto.module.v1.MigrateInput.answer:type_name -> paloalto.module.v1.Answer
+	15, // 43: paloalto.module.v1.MigrateOutput.ask:type_name -> paloalto.module.v1.Ask
+	35, // 44: paloalto.module.v1.MigrateOutput.end:type_name -> paloalto.module.v1.MigrateEnd
+	2,  // 45: paloalto.module.v1.MigrateEnd.writes:type_name -> paloalto.module.v1.Write
+	5,  // 46: paloalto.module.v1.ModuleService.Check:input_type -> paloalto.module.v1.CheckRequest
+	9,  // 47: paloalto.module.v1.ModuleService.Execute:input_type -> paloalto.module.v1.ExecuteInput
+	22, // 48: paloalto.module.v1.ModuleService.Extend:input_type -> paloalto.module.v1.ExtendInput
+	26, // 49: paloalto.module.v1.ModuleService.Query:input_type -> paloalto.module.v1.QueryInput
+	30, // 50: paloalto.module.v1.ModuleService.ValidateParams:input_type -> paloalto.module.v1.ValidateParamsRequest
+	32, // 51: paloalto.module.v1.ModuleService.Migrate:input_type -> paloalto.module.v1.MigrateInput
+	6,  // 52: paloalto.module.v1.ModuleService.Check:output_type -> paloalto.module.v1.CheckResponse
+	10, // 53: paloalto.module.v1.ModuleService.Execute:output_type -> paloalto.module.v1.ExecuteOutput
+	23, // 54: paloalto.module.v1.ModuleService.Extend:output_type -> paloalto.module.v1.ExtendOutput
+	27, // 55: paloalto.module.v1.ModuleService.Query:output_type -> paloalto.module.v1.QueryOutput
+	31, // 56: paloalto.module.v1.ModuleService.ValidateParams:output_type -> paloalto.module.v1.ValidateParamsResponse
+	33, // 57: paloalto.module.v1.ModuleService.Migrate:output_type -> paloalto.module.v1.MigrateOutput
+	52, // [52:58] is the sub-list for method output_type
+	46, // [46:52] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_paloalto_module_v1_module_proto_init() }
@@ -2778,27 +2882,27 @@ func file_paloalto_module_v1_module_proto_init() {
 		(*ExecuteOutput_Ask)(nil),
 		(*ExecuteOutput_End)(nil),
 	}
-	file_paloalto_module_v1_module_proto_msgTypes[20].OneofWrappers = []any{
+	file_paloalto_module_v1_module_proto_msgTypes[21].OneofWrappers = []any{
 		(*ExtendInput_Begin)(nil),
 		(*ExtendInput_Answer)(nil),
 	}
-	file_paloalto_module_v1_module_proto_msgTypes[21].OneofWrappers = []any{
+	file_paloalto_module_v1_module_proto_msgTypes[22].OneofWrappers = []any{
 		(*ExtendOutput_Ask)(nil),
 		(*ExtendOutput_End)(nil),
 	}
-	file_paloalto_module_v1_module_proto_msgTypes[24].OneofWrappers = []any{
+	file_paloalto_module_v1_module_proto_msgTypes[25].OneofWrappers = []any{
 		(*QueryInput_Begin)(nil),
 		(*QueryInput_Answer)(nil),
 	}
-	file_paloalto_module_v1_module_proto_msgTypes[25].OneofWrappers = []any{
+	file_paloalto_module_v1_module_proto_msgTypes[26].OneofWrappers = []any{
 		(*QueryOutput_Ask)(nil),
 		(*QueryOutput_End)(nil),
 	}
-	file_paloalto_module_v1_module_proto_msgTypes[30].OneofWrappers = []any{
+	file_paloalto_module_v1_module_proto_msgTypes[31].OneofWrappers = []any{
 		(*MigrateInput_Begin)(nil),
 		(*MigrateInput_Answer)(nil),
 	}
-	file_paloalto_module_v1_module_proto_msgTypes[31].OneofWrappers = []any{
+	file_paloalto_module_v1_module_proto_msgTypes[32].OneofWrappers = []any{
 		(*MigrateOutput_Ask)(nil),
 		(*MigrateOutput_End)(nil),
 	}
@@ -2808,7 +2912,7 @@ func file_paloalto_module_v1_module_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_paloalto_module_v1_module_proto_rawDesc), len(file_paloalto_module_v1_module_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   36,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -334,6 +334,8 @@ type Attribute struct {
 	OneOf             []string               `protobuf:"bytes,7,rep,name=one_of,json=oneOf,proto3" json:"one_of,omitempty"`       // allowed values of a string
 	MinJson           string                 `protobuf:"bytes,8,opt,name=min_json,json=minJson,proto3" json:"min_json,omitempty"` // smallest allowed number, duration, size or amount
 	MaxJson           string                 `protobuf:"bytes,9,opt,name=max_json,json=maxJson,proto3" json:"max_json,omitempty"`
+	Governed          bool                   `protobuf:"varint,10,opt,name=governed,proto3" json:"governed,omitempty"`                // a parameter that the chain can change; the module face is told its value with every block
+	StepJson          string                 `protobuf:"bytes,11,opt,name=step_json,json=stepJson,proto3" json:"step_json,omitempty"` // largest change at once, of a number, duration, size or amount; empty for any
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -427,6 +429,20 @@ func (x *Attribute) GetMinJson() string {
 func (x *Attribute) GetMaxJson() string {
 	if x != nil {
 		return x.MaxJson
+	}
+	return ""
+}
+
+func (x *Attribute) GetGoverned() bool {
+	if x != nil {
+		return x.Governed
+	}
+	return false
+}
+
+func (x *Attribute) GetStepJson() string {
+	if x != nil {
+		return x.StepJson
 	}
 	return ""
 }
@@ -1343,7 +1359,7 @@ const file_paloalto_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x06Schema\x12=\n" +
 	"\n" +
 	"attributes\x18\x01 \x03(\v2\x1d.paloalto.plugin.v1.AttributeR\n" +
-	"attributes\"\x90\x02\n" +
+	"attributes\"\xc9\x02\n" +
 	"\tAttribute\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1a\n" +
@@ -1353,7 +1369,10 @@ const file_paloalto_plugin_v1_plugin_proto_rawDesc = "" +
 	"\vdescription\x18\x06 \x01(\tR\vdescription\x12\x15\n" +
 	"\x06one_of\x18\a \x03(\tR\x05oneOf\x12\x19\n" +
 	"\bmin_json\x18\b \x01(\tR\aminJson\x12\x19\n" +
-	"\bmax_json\x18\t \x01(\tR\amaxJson\"\xec\x01\n" +
+	"\bmax_json\x18\t \x01(\tR\amaxJson\x12\x1a\n" +
+	"\bgoverned\x18\n" +
+	" \x01(\bR\bgoverned\x12\x1b\n" +
+	"\tstep_json\x18\v \x01(\tR\bstepJson\"\xec\x01\n" +
 	"\vOpenRequest\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x19\n" +
 	"\bchain_id\x18\x02 \x01(\fR\achainId\x12\x1d\n" +
