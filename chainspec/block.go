@@ -46,6 +46,12 @@ func (r blockReader) readBlock(kind plugin.Kind, b *hcl.Block, name string, plac
 	values, ok := r.decode(ki.Schema, a, b.DefRange, place, extra)
 	out.Config, out.Critical = values.all(), values.critical(ki.Schema)
 	out.Host = r.hostSettings(kind, a)
+	if !r.local {
+		var err error
+		if out.Governed, err = governed(ki, values); err != nil {
+			a.diags = append(a.diags, fault(place, "faulty plugin", "The plugin's schema is wrong about what can change: %s. Report it to the plugin's author.", err))
+		}
+	}
 	return out, a, ok && len(a.diags) == bad
 }
 

@@ -18,7 +18,7 @@ var chainSchema = &hcl.BodySchema{
 		{Type: "consensus", LabelNames: []string{"plugin"}}, {Type: "vm", LabelNames: []string{"plugin"}},
 		{Type: "storage", LabelNames: []string{"plugin"}}, {Type: "oracle", LabelNames: []string{"plugin"}},
 		{Type: "transport", LabelNames: []string{"plugin"}}, {Type: "module", LabelNames: []string{"name"}},
-		{Type: "limits"}, {Type: "fees"}, {Type: "genesis"},
+		{Type: "limits"}, {Type: "fees"}, {Type: "params"}, {Type: "genesis"},
 	},
 }
 
@@ -213,6 +213,7 @@ func (l *loader) chain(in *instance) {
 	l.modules(in, r, ctx)
 	c.Limits, c.Fees = l.limits(in, ctx), l.fees(in, ctx, g.out.Token)
 	c.Genesis = l.finishGenesis(g, c.SlotMs)
+	c.Params = l.params(in, r, ctx)
 }
 
 func example(kind plugin.Kind, s Schemas) string {
@@ -319,7 +320,7 @@ func (l *loader) consensus(in *instance, a *attributes) {
 			c.Producers = int(n)
 		}
 	}
-	if _, there := a.values["epoch"]; there {
+	if _, there := a.values["epoch"]; there && schemaType(l.opts.Schemas, c.Consensus.Plugin, plugin.Consensus, "epoch") == "" {
 		if _, ok := a.duration("epoch"); ok {
 			a.fail("epoch", "epochs do not exist yet", fmt.Errorf("epochs begin with an election, and this version has none: the producers of genesis stay; leave epoch out"))
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/bits"
 
+	"github.com/paloalto-chain/paloalto/sdk/params"
 	"github.com/paloalto-chain/paloalto/sdk/types"
 )
 
@@ -51,6 +52,7 @@ type Genesis struct {
 	Fees        Fees           `json:"fees"`
 	Allocations []Allocation   `json:"allocations"`
 	Producers   []Producer     `json:"producers"`
+	Params      *Params        `json:"params,omitempty"` // nil: nothing can change
 }
 
 // Rules says what a chain computes with: a plugin, the version of its rules, and its consensus-critical settings, a JSON
@@ -134,6 +136,7 @@ func (g *Genesis) Encode() []byte {
 	if d.Producers == nil {
 		d.Producers = []Producer{}
 	}
+	d.Params = g.Params.encodable()
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -227,6 +230,9 @@ func (g *Genesis) Validate() error {
 	if err := g.validateProducers(); err != nil {
 		return bad("%w", err)
 	}
+	if err := g.validateParams(); err != nil {
+		return bad("%w", err)
+	}
 	return nil
 }
 
@@ -270,7 +276,7 @@ func (g *Genesis) validateRules() error {
 func reservedModule(name string) bool {
 	switch name {
 	case types.ModuleAccount, types.ModuleBank, types.ModuleContract, types.ModuleChains, "oracle", "consensus", "vm", "storage",
-		"transport", "chain", "core", "stake", "params":
+		"transport", "chain", "core", "stake", params.Module, FeesModule, "limits":
 		return true
 	}
 	return false

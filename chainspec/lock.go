@@ -200,12 +200,12 @@ func writeLocked(b *hclwrite.Body, p LockedPlugin) {
 			for _, flag := range []struct {
 				name string
 				set  bool
-			}{{"required", a.Required}, {"critical", a.ConsensusCritical}} {
+			}{{"required", a.Required}, {"critical", a.ConsensusCritical}, {"governed", a.Governed}} {
 				if flag.set {
 					ab.SetAttributeValue(flag.name, cty.True)
 				}
 			}
-			for _, t := range []struct{ name, s string }{{"default", a.Default}, {"min", a.Min}, {"max", a.Max}, {"description", a.Description}} {
+			for _, t := range []struct{ name, s string }{{"default", a.Default}, {"min", a.Min}, {"max", a.Max}, {"step", a.Step}, {"description", a.Description}} {
 				if t.s != "" {
 					setText(ab, t.name, t.s)
 				}
@@ -351,7 +351,7 @@ func readLockedKind(b *hcl.Block) (k plugin.KindInfo, diags hcl.Diagnostics) {
 			diags = append(diags, fault(x.LabelRanges[0], "bad name of an attribute", "%q is malformed, or there twice.", clip(s.Name)))
 		}
 		seen[s.Name] = true
-		a := newAttributes(x.Body, nil, "type", "required", "critical", "default", "min", "max", "description", "one_of")
+		a := newAttributes(x.Body, nil, "type", "required", "critical", "governed", "default", "min", "max", "step", "description", "one_of")
 		t, ok := a.text("type")
 		if !ok {
 			a.missing("type", x.DefRange, "such as \"string\"")
@@ -359,9 +359,11 @@ func readLockedKind(b *hcl.Block) (k plugin.KindInfo, diags hcl.Diagnostics) {
 		s.Type = plugin.AttrType(t)
 		s.Required, _ = a.boolean("required")
 		s.ConsensusCritical, _ = a.boolean("critical")
+		s.Governed, _ = a.boolean("governed")
 		s.Default, _ = a.text("default")
 		s.Min, _ = a.text("min")
 		s.Max, _ = a.text("max")
+		s.Step, _ = a.text("step")
 		s.Description, _ = a.text("description")
 		s.OneOf = a.list("one_of")
 		diags = append(diags, a.diags...)

@@ -41,13 +41,39 @@ type PeerRef struct {
 type NodeChain struct {
 	Name    string
 	Genesis string // path of the genesis document
-	Storage Block
+	// Checkpoint, if there is one, is a block of the chain that somebody has looked up; a node that is new, or was away for
+	// longer than a quorum is trusted, needs it to catch up.
+	Checkpoint *Checkpoint
+	Storage    Block
 	// Consensus, VM, Oracle and Modules hold what is local of their plugins' settings. One without a plugin's name stands
 	// for defaults throughout.
 	Consensus LocalBlock
 	VM        LocalBlock
 	Oracle    LocalBlock
 	Modules   []LocalModule
+}
+
+// Checkpoint is a block that is known to be of a chain.
+type Checkpoint struct {
+	Height uint64
+	ID     types.BlockID
+}
+
+// String returns HEIGHT:ID.
+func (c Checkpoint) String() string { return strconv.FormatUint(c.Height, 10) + ":" + c.ID.String() }
+
+// ParseCheckpoint reads HEIGHT:ID.
+func ParseCheckpoint(s string) (*Checkpoint, error) {
+	height, id, ok := strings.Cut(s, ":")
+	c := &Checkpoint{}
+	var err error
+	if c.Height, err = strconv.ParseUint(height, 10, 64); err != nil || !ok || strconv.FormatUint(c.Height, 10) != height {
+		return nil, fmt.Errorf("checkpoint %q: write HEIGHT:ID, with the id of the block in 64 hexadecimal digits", clip(s))
+	}
+	if c.ID, err = types.ParseHash(id); err != nil {
+		return nil, fmt.Errorf("checkpoint %q: %w; write HEIGHT:ID, with the id of the block in 64 hexadecimal digits", clip(s), err)
+	}
+	return c, nil
 }
 
 // LocalBlock is the local part of a plugin's settings: those of the host, and those of the plugin that are not critical to
@@ -103,7 +129,7 @@ func nodeChainSchema(named bool) *hcl.BodySchema {
 		{Type: "vm", LabelNames: []string{"plugin"}}, {Type: "oracle", LabelNames: []string{"plugin"}},
 	}}
 	if named {
-		s.Attributes = []hcl.AttributeSchema{{Name: "genesis", Required: true}}
+		s.Attributes = []hcl.AttributeSchema{{Name: "genesis", Required: true}, {Name: "checkpoint"}}
 		s.Blocks = append(s.Blocks, hcl.BlockHeaderSchema{Type: "module", LabelNames: []string{"name", "plugin"}})
 	}
 	return s
@@ -298,6 +324,12 @@ func (l *nodeLoader) chain(b *hcl.Block, named bool) (n NodeChain) {
 		var ok bool
 		if n.Genesis, ok = a.text("genesis"); ok && (n.Genesis == "" || len(n.Genesis) > 4096 || strings.ContainsRune(n.Genesis, 0)) {
 			a.fail("genesis", "bad path", errors.New("it must be the path of a genesis document"))
+		}
+		if s, ok := a.text("checkpoint"); ok {
+			var err error
+			if n.Checkpoint, err = ParseCheckpoint(s); err != nil {
+				a.fail("checkpoint", "bad checkpoint", err)
+			}
 		}
 		l.report(a.diags...)
 	}

@@ -42,6 +42,9 @@ func (n *Node) Encode() []byte {
 		root.AppendNewline()
 		b := root.AppendNewBlock("chain", []string{c.Name}).Body()
 		setText(b, "genesis", c.Genesis)
+		if c.Checkpoint != nil {
+			setText(b, "checkpoint", c.Checkpoint.String())
+		}
 		writeNodeChain(b, c)
 	}
 	if d := n.Defaults; d.Storage.Plugin+d.Consensus.Plugin+d.VM.Plugin+d.Oracle.Plugin != "" {

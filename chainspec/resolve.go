@@ -80,10 +80,38 @@ func Resolve(c *Chain, in ResolveInput) (*Genesis, error) {
 		}
 		g.Allocations = append(g.Allocations, out)
 	}
+	if g.Params, err = c.resolveParams(g.Allocations); err != nil {
+		return fail(err)
+	}
 	if err := g.Validate(); err != nil {
 		return nil, err
 	}
 	return g, nil
+}
+
+// resolveParams declares the chain's parameters, and finds the account that may change them. A chain whose spec says nothing of
+// parameters and whose plugins have none has none: its price list stays as it is.
+func (c *Chain) resolveParams(allocations []Allocation) (*Params, error) {
+	out := &Params{List: c.Parameters()}
+	if c.Params == nil && len(out.List) == len(c.Fees.parameters()) {
+		return nil, nil
+	}
+	if c.Params == nil {
+		return out, nil
+	}
+	if c.Params.Account != nil {
+		id := *c.Params.Account
+		out.Authority = &id
+	}
+	for _, a := range allocations {
+		if a.Name == c.Params.Allocation && out.Authority == nil {
+			out.Authority = &a.Account
+		}
+	}
+	if out.Authority == nil && c.Params.Allocation != "" {
+		return nil, fmt.Errorf("authority over parameters: there is no allocation %q", c.Params.Allocation)
+	}
+	return out, nil
 }
 
 func resolveRules(b Block, kind plugin.Kind, in ResolveInput) (Rules, error) {

@@ -83,6 +83,7 @@ type Chain struct {
 	Modules   []ModuleBlock `json:"modules,omitempty"`
 	Limits    Limits        `json:"limits"`
 	Fees      Fees          `json:"fees"`
+	Params    *ParamsBlock  `json:"params,omitempty"`
 	Genesis   GenesisBlock  `json:"genesis"`
 	SlotMs    uint64        `json:"slot_ms"`             // of the consensus block's "slot"
 	Producers int           `json:"producers,omitempty"` // of the consensus block's "producers": how many keys a local network makes
@@ -102,12 +103,28 @@ type Block struct {
 	Config   json.RawMessage `json:"config"`   // all attributes, defaults filled in, in the form of plugin.OpenRequest.Config
 	Critical json.RawMessage `json:"critical"` // the consensus-critical ones alone
 	Host     HostSettings    `json:"host"`
+	Governed []Param         `json:"governed,omitempty"` // parameters that the chain can change, by their names without the module's
 }
 
 // ModuleBlock is a module of the chain's own.
 type ModuleBlock struct {
 	Name string `json:"name"` // by which transactions speak to it
 	Block
+}
+
+// ParamsBlock is a chain's params block.
+type ParamsBlock struct {
+	Account    *types.AccountID `json:"account,omitempty"`    // who may change parameters; nil: Allocation, or nobody
+	Allocation string           `json:"allocation,omitempty"` // whose account may
+	Bounds     []ParamBounds    `json:"bounds,omitempty"`
+}
+
+// ParamBounds narrows what a parameter can become. What is empty stays as it is declared.
+type ParamBounds struct {
+	Name string          `json:"name"`
+	Min  json.RawMessage `json:"min,omitempty"`
+	Max  json.RawMessage `json:"max,omitempty"`
+	Step json.RawMessage `json:"step,omitempty"`
 }
 
 // HostSettings are attributes of every plugin block that the host reads, never the plugin. They are local to a node. The

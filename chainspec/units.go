@@ -152,8 +152,13 @@ func FormatAmount(v uint64, token string) string {
 	return s + " " + token
 }
 
-// formatDuration writes a duration the way [ParseDuration] reads it, in the largest unit that divides it.
-func formatDuration(d time.Duration) string { return formatUnits(int64(d), durationUnits) }
+// FormatDuration writes a duration the way [ParseDuration] reads it, in the largest unit that divides it.
+func FormatDuration(d time.Duration) string { return formatUnits(int64(d), durationUnits) }
+
+func formatDuration(d time.Duration) string { return FormatDuration(d) }
+
+// FormatSize writes a number of bytes the way [ParseSize] reads it.
+func FormatSize(n uint64) string { return formatSize(n) }
 
 func formatSize(n uint64) string {
 	if n > math.MaxInt64 {

@@ -1,8 +1,11 @@
 package chain
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"sync"
+	"time"
 
 	"github.com/paloalto-chain/paloalto/core/journal"
 	"github.com/paloalto-chain/paloalto/core/ledger"
@@ -10,21 +13,18 @@ import (
 	"github.com/paloalto-chain/paloalto/sdk/types"
 )
 
-// build makes a block for the engine and answers Built. The block is known, checked and executed here at once.
+// build makes a block for the engine and answers Built. The block is known and checked here at once; it is executed when its
+// proposal has left, or when something is built on it.
 func (c *Chain) build(ctx context.Context, r *consensus.Build) error {
 	built := &consensus.Built{Slot: r.Slot, Parent: r.Parent}
-	parent := c.node(r.Parent)
-	if parent == nil || c.Slot() > r.Slot {
+	n, err := c.newBlock(ctx, r)
+	if err != nil {
+		return err
+	}
+	if n == nil {
 		built.NowMs = c.nowMs()
 		c.step(built)
 		return nil
-	}
-	if err := c.execute(ctx, parent); err != nil {
-		return err
-	}
-	n, err := c.assemble(ctx, parent, r)
-	if err != nil {
-		return err
 	}
 	rec := journal.Record{Type: recBlock, Data: encodeBlock(n.header.Encode(), n.body)}
 	if n.pos, _, err = c.append(ctx, rec); err != nil {
@@ -32,25 +32,80 @@ func (c *Chain) build(ctx context.Context, r *consensus.Build) error {
 	}
 	c.insert(n)
 	c.produced.Add(1)
-	built.Header, built.NowMs = n.header, c.nowMs()
+	c.own.Store(n)
+	built.Header, built.Next, built.NowMs = n.header, n.nextSet(), c.nowMs()
 	c.step(built)
-	c.broadcastBody(n)
-	return c.execute(ctx, n)
+	if !bytes.Equal(n.body, emptyBody) {
+		c.broadcastBody(n)
+	}
+	return nil
+}
+
+// newBlock makes the block, or nil if there can be none: the slot has passed, or this node has no seat in the epoch.
+func (c *Chain) newBlock(ctx context.Context, r *consensus.Build) (*node, error) {
+	parent := c.node(r.Parent)
+	if parent == nil || c.Slot() > r.Slot {
+		return nil, nil
+	}
+	if err := c.execute(ctx, parent); err != nil {
+		return nil, err
+	}
+	e := parent.epoch
+	if r.Epoch != parent.header.Epoch {
+		e = parent.next
+	}
+	switch {
+	case e == nil || e.set.Epoch != r.Epoch:
+		c.log.Error("the engine wants a block of an epoch that does not follow its parent", "epoch", r.Epoch, "height", parent.header.Height+1,
+			"parent_epoch", parent.header.Epoch, "closes", parent.header.Closes())
+		return nil, nil
+	case c.cfg.Signer == nil || !e.has(c.key):
+		c.log.Error("the engine wants a block, but this node has no seat in the epoch", "epoch", r.Epoch)
+		return nil, nil
+	}
+	return c.assemble(ctx, parent, r)
 }
 
 // assemble chooses transactions and completes the header.
 func (c *Chain) assemble(ctx context.Context, parent *node, r *consensus.Build) (*node, error) {
-	body := types.Body{Certificate: r.Certificate}
 	h := &types.Header{
-		Chain: c.id, Height: parent.header.Height + 1, Slot: r.Slot, Parent: parent.id, Producer: c.key, NextSet: r.NextSet,
+		Chain: c.id, Height: parent.header.Height + 1, Slot: r.Slot, Epoch: r.Epoch, Parent: parent.id, Producer: c.key,
 		Clock:     types.NextClock(parent.header.Clock, parent.header.Slot, r.Slot),
 		StateRoot: parent.result.layer.Root(), ReceiptsRoot: parent.result.receiptsRoot, OutboxRoot: outboxRoot,
 		HistoryRoot: parent.result.history.Root(), Consensus: r.Consensus,
 	}
+	if len(r.VRFInput) > 0 {
+		proof, err := c.cfg.Signer.ProveVRF(r.VRFInput)
+		if err != nil {
+			return nil, fmt.Errorf("slot %d: %w", r.Slot, err)
+		}
+		h.Consensus = append(append(make([]byte, 0, len(r.Consensus)+len(proof)), r.Consensus...), proof...)
+	}
+	if next := c.due(parent, r.Epoch); next != nil {
+		h.NextSet = next.Hash()
+	}
+	s, err := c.stand(parent, h)
+	if err != nil {
+		return nil, fmt.Errorf("slot %d: %w", r.Slot, err)
+	}
+	n := &node{header: h, parent: parent, standing: s, ids: map[types.TxID]uint64{}}
+	if s.suffix {
+		empty := types.Body{}
+		h.BodyRoot, h.ExtensionRoot = empty.BodyRoot(nil), empty.ExtensionRoot()
+		n.body, n.id = emptyBody, h.ID()
+		return n, nil
+	}
+	return n, c.fill(ctx, n, r)
+}
+
+// fill puts a body into a block that is otherwise complete.
+func (c *Chain) fill(ctx context.Context, n *node, r *consensus.Build) error {
+	h, parent := n.header, n.parent
+	body := types.Body{Certificate: r.Certificate}
 	if len(r.Certificate) > 0 {
 		cert, err := types.DecodeCertificate(r.Certificate)
 		if err != nil {
-			return nil, fmt.Errorf("the engine's certificate for slot %d: %w", r.Slot, err)
+			return fmt.Errorf("the engine's certificate for slot %d: %w", r.Slot, err)
 		}
 		h.CertHeight = cert.Height
 	}
@@ -60,11 +115,11 @@ func (c *Chain) assemble(ctx context.Context, parent *node, r *consensus.Build) 
 		body.Extensions = c.extensions(ctx, parent, r.Slot)
 		used := uint64(len(body.Encode()) + bodyOverhead)
 		if txs, err = c.choose(ctx, parent, r, used); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	ids := make([]types.TxID, len(txs))
-	n := &node{header: h, parent: parent, txs: txs, ids: make(map[types.TxID]uint64, len(txs))}
+	n.txs = txs
 	for i, t := range txs {
 		body.Txs = append(body.Txs, t.Envelope)
 		ids[i] = t.ID
@@ -72,16 +127,31 @@ func (c *Chain) assemble(ctx context.Context, parent *node, r *consensus.Build) 
 	}
 	h.BodyRoot, h.ExtensionRoot = body.BodyRoot(ids), body.ExtensionRoot()
 	n.body, n.id = body.Encode(), h.ID()
-	return n, nil
+	return nil
 }
 
 // bodyOverhead is what the number of transactions may add to an encoded body.
 const bodyOverhead = 16
 
-// extensions asks the modules what they put into the block. One that cannot say leaves its own out.
+// minExtend is the least time that modules have to say what they put into a block; a tenth of a slot is the usual one.
+const minExtend = 20 * time.Millisecond
+
+// extensions asks the modules what they put into the block. One that cannot say in time leaves its own out, so that it does not
+// hold up the proposal.
 func (c *Chain) extensions(ctx context.Context, parent *node, slot uint64) (out []types.Extension) {
-	for _, m := range c.cfg.Ledger.ModuleNames() {
-		x, err := c.cfg.Ledger.Module(m).Extend(ctx, slot, ledger.QueryReader(parent.result.layer, m))
+	ctx, cancel := context.WithTimeout(ctx, max(time.Duration(c.cfg.Genesis.SlotMs)*time.Millisecond/10, minExtend))
+	defer cancel()
+	names := c.cfg.Ledger.ModuleNames()
+	said, errs := make([][]byte, len(names)), make([]error, len(names))
+	var wg sync.WaitGroup
+	for i, m := range names {
+		wg.Go(func() {
+			said[i], errs[i] = c.cfg.Ledger.Module(m).Extend(ctx, slot, ledger.QueryReader(parent.result.layer, m))
+		})
+	}
+	wg.Wait()
+	for i, m := range names {
+		x, err := said[i], errs[i]
 		switch {
 		case err != nil:
 			c.log.Warn("a module cannot extend the block", "module", m, "cause", err)
@@ -95,8 +165,9 @@ func (c *Chain) extensions(ctx context.Context, parent *node, slot uint64) (out 
 }
 
 const (
-	chooseRounds = 4 // how often what the state refuses is replaced by other transactions
-	maxRefusals  = 8 // after which a transaction is given up
+	chooseRounds = 4  // how often what the state refuses is replaced by other transactions
+	chooseMs     = 10 // of the slot, after which no further transactions are looked for: the proposal has to leave
+	maxRefusals  = 8  // after which a transaction is given up
 )
 
 // choose takes from the pool what may stand in the block that r asks for. What the state refuses, such as what an account
@@ -132,7 +203,7 @@ func (c *Chain) choose(ctx context.Context, parent *node, r *consensus.Build, us
 			gas -= t.T.MaxGas
 			room -= min(room, uint64(len(t.Envelope))+4)
 		}
-		if len(keep) == len(all) || r.DeadlineMs > 0 && c.nowMs() >= r.DeadlineMs {
+		if len(keep) == len(all) || r.DeadlineMs > 0 && c.nowMs() >= r.DeadlineMs || c.nowMs() >= c.slotTime(r.Slot)+chooseMs {
 			break
 		}
 	}

@@ -19,9 +19,10 @@ import (
 type Chain struct {
 	cfg     Config
 	id      types.ChainID
-	set     *types.Set
+	first   *types.Set // of epoch 0
 	genesis *types.Header
-	key     types.Hash // hash of this node's producer key; zero if it only follows
+	key     types.Hash // hash of this node's key, which may have a seat or come to one; zero if it only follows
+	trust   trust
 	log     *slog.Logger
 
 	mu     sync.RWMutex // guards what follows; only the worker writes
@@ -46,6 +47,8 @@ type Chain struct {
 
 	halted   atomic.Pointer[haltError]
 	stalled  atomic.Pointer[string]
+	trouble  atomic.Pointer[string] // the engine's word
+	own      atomic.Pointer[node]   // the newest own block, until its proposal has left
 	skipped  atomic.Uint64
 	produced atomic.Uint64
 }
@@ -78,19 +81,20 @@ func Open(ctx context.Context, cfg Config) (*Chain, error) {
 	}
 	id := cfg.Genesis.ID()
 	c := &Chain{
-		cfg: cfg, id: id, set: set, genesis: GenesisHeader(id, set), log: cfg.Log.With("chain", cfg.Name),
+		cfg: cfg, id: id, first: set, genesis: GenesisHeader(id, set), log: cfg.Log.With("chain", cfg.Name),
 		parked: map[types.BlockID]*parked{}, refused: map[types.TxID]int{}, bodies: newBodyCache(), slack: journalSlack,
 		tasks:  newQueue[func(context.Context) error](),
 		events: newLanes[consensus.Event](maxPeerMessages, maxPeerMessageBytes), txs: newLanes[[]byte](maxPeerBatches, maxPeerBatchBytes),
-		behind: make(chan struct{}, 1),
+		behind: make(chan struct{}, 1), trust: newTrust(&cfg),
 	}
 	if cfg.Signer != nil {
-		if h := cfg.Signer.Public().Hash(); set.Index(h) >= 0 {
-			c.key = h
-		}
+		c.key = cfg.Signer.Public().Hash()
 	}
 	if err := c.recover(ctx); err != nil {
 		return nil, fmt.Errorf("chain %s: recover: %w", cfg.Name, err)
+	}
+	if err := c.openTrust(ctx); err != nil {
+		return nil, fmt.Errorf("chain %s: %w", cfg.Name, err)
 	}
 	return c, nil
 }
@@ -127,6 +131,7 @@ func (c *Chain) Run(ctx context.Context) error {
 func (c *Chain) halt(err error) {
 	if c.halted.CompareAndSwap(nil, &haltError{err}) {
 		c.log.Error("the chain halts", "reason", err)
+		c.cfg.Metrics.status(c)
 	}
 }
 
@@ -160,6 +165,9 @@ const maxReopens = 3
 
 func (c *Chain) do(task func(context.Context) error) { c.tasks.push(task) }
 
+// doSoon does a task before all others that wait: a block has to be out when its slot begins.
+func (c *Chain) doSoon(task func(context.Context) error) { c.tasks.pushSoon(task) }
+
 func (c *Chain) nowMs() uint64 { return uint64(c.cfg.Clock.Now().UnixMilli()) }
 
 // Slot returns the slot that the clock is in; 0 before genesis.
@@ -173,14 +181,6 @@ func (c *Chain) Slot() uint64 {
 
 // slotTime returns when a slot starts, in Unix milliseconds.
 func (c *Chain) slotTime(slot uint64) uint64 { return c.cfg.Genesis.TimeMs + slot*c.cfg.Genesis.SlotMs }
-
-// tillOf returns the account whose till gets the fees of a producer's blocks.
-func (c *Chain) tillOf(producer types.Hash) types.AccountID {
-	if i := c.set.Index(producer); i >= 0 {
-		return types.SingleKeyAuthority(c.set.Seats[i].Key).ID()
-	}
-	return types.BurnAccount
-}
 
 // OnMessage takes a message from a peer. It never blocks. The payload is the chain's from then on.
 func (c *Chain) OnMessage(from types.Hash, purpose byte, payload []byte) {

@@ -127,7 +127,7 @@ func TestInvalidBlocks(t *testing.T) {
 	}
 	old, oldID := k.transfer(alice, bob.id(), 1)
 	far, farID := k.transfer(newKey("nobody"), bob.id(), 1)
-	cert := certify(k.set, good.Header).Encode()
+	cert := certify(k.first, good.Header).Encode()
 	cases := map[string]func(h *types.Header) []byte{
 		"height":        same(func(h *types.Header) { h.Height = 2 }),
 		"slot":          same(func(h *types.Header) { h.Slot = 0 }),
@@ -186,7 +186,7 @@ func TestInvalidBlocks(t *testing.T) {
 		if c := next[*consensus.Checked](t, s); !c.OK {
 			t.Fatalf("block %d: %+v", h, c)
 		}
-		s.ready <- &consensus.Ready{Final: []consensus.Final{{Block: b.ID, Cert: certify(k.set, b.Header)}}}
+		s.ready <- &consensus.Ready{Final: []consensus.Final{{Block: b.ID, Proof: prove(k.first, b.Header)}}}
 	}
 	k.final(3)
 	s.ready <- &consensus.Ready{Check: []consensus.Check{{Header: good.Header}}}
@@ -323,7 +323,7 @@ func TestNobodyIsStarved(t *testing.T) {
 		}
 		s.ready <- &consensus.Ready{Build: &consensus.Build{Slot: slot, Parent: parent.ID()}}
 		b := next[*consensus.Built](t, s)
-		s.ready <- &consensus.Ready{Final: []consensus.Final{{Block: b.Header.ID(), Cert: certify(k.set, b.Header)}}}
+		s.ready <- &consensus.Ready{Final: []consensus.Final{{Block: b.Header.ID(), Proof: prove(k.first, b.Header)}}}
 		k.final(b.Header.Height)
 		parent = b.Header
 		if info, err := k.Tx(t.Context(), id); err != nil || info.Stage == TxFinal {
@@ -385,13 +385,17 @@ func TestQueriesWhileBlocksAreCommitted(t *testing.T) {
 
 // The journal is trimmed, and what is left brings back everything, whenever the power goes.
 func TestTrimAndPowerLoss(t *testing.T) {
-	k := newKit(t, &solo{target: 0}, true)
+	t.Run("one epoch", func(t *testing.T) { trimAndPowerLoss(t, newKit(t, &solo{target: 0}, true), 0) })
+	t.Run("epochs", func(t *testing.T) { trimAndPowerLoss(t, newEpochKit(t, always, &solo{target: 0}, true), 2) })
+}
+
+func trimAndPowerLoss(t *testing.T, k *kit, suffix int) {
 	var height uint64
 	var roots []types.BlockID
 	for round := range 6 {
 		height += 120
 		k.slack = 16 << 10
-		e := &solo{target: height}
+		e := &solo{target: height, suffix: suffix}
 		k.cfg.Engine = e
 		k.run()
 		k.final(height)
@@ -407,7 +411,7 @@ func TestTrimAndPowerLoss(t *testing.T) {
 			k.fs = fs.Restart()
 		}
 		_ = k.stop()
-		k.open(&solo{target: height}, true)
+		k.open(&solo{target: height, suffix: suffix}, true)
 		// What was not synced may be gone, and only that: a block, since each of them is synced before the next is committed.
 		if got := k.FinalHeight(); got+2 < height {
 			t.Fatalf("round %d: height %d is left of %d", round, got, height)

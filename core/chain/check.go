@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -32,21 +33,28 @@ func invalid(format string, args ...any) error {
 // checkTask answers the engine's question whether a block is valid, as soon as its body and its parent are here.
 func (c *Chain) checkTask(ctx context.Context, h *types.Header, from []types.Hash) error {
 	id := h.ID()
-	if c.node(id) != nil {
-		c.answer(id, nil)
+	if n := c.node(id); n != nil {
+		if err := c.place(ctx, n); err != nil {
+			return err
+		}
+		c.answer(id, n.nextSet(), nil)
 		return nil
 	}
 	if h.Height <= c.tree.final.header.Height {
 		if a, ok := c.recent.at(h.Height); ok && a.id == id {
-			c.answer(id, nil) // final and committed meanwhile
+			c.answer(id, nil, nil) // final and committed meanwhile
 		} else {
-			c.answer(id, invalid("height %d is not above the final height %d", h.Height, c.tree.final.header.Height))
+			c.answer(id, nil, invalid("height %d is not above the final height %d", h.Height, c.tree.final.header.Height))
 		}
+		return nil
+	}
+	if now := c.tree.final.inForce().set.Epoch; h.Epoch < now {
+		c.answer(id, nil, invalid("its epoch %d has ended, epoch %d is in force", h.Epoch, now))
 		return nil
 	}
 	p := c.parked[id]
 	if p == nil {
-		if len(c.parked) >= maxParked {
+		if len(c.parked) >= maxParked && !c.unparkOldest(h.Slot) {
 			c.log.Warn("too many blocks wait for their bodies; one is not checked until it is asked for again", "height", h.Height, "id", id.Short())
 			return nil // a negative answer would be final
 		}
@@ -62,6 +70,23 @@ func (c *Chain) checkTask(ctx context.Context, h *types.Header, from []types.Has
 // maxVouchers bounds the peers that are remembered for a block.
 const maxVouchers = 64
 
+// unparkOldest makes room for the check of a block: that of the earliest slot that still waits for its body goes, and comes again
+// if the engine still wants it. Otherwise blocks whose bodies are kept back would stand in the way of all others for ever. It
+// returns false if none is of an earlier slot.
+func (c *Chain) unparkOldest(slot uint64) bool {
+	var oldest *types.Header
+	for _, p := range c.parked {
+		if h := p.header; p.body == nil && h.Slot < slot && (oldest == nil || h.Slot < oldest.Slot) {
+			oldest = h
+		}
+	}
+	if oldest == nil {
+		return false
+	}
+	c.unpark(oldest.ID())
+	return true
+}
+
 // unpark forgets a check that waits.
 func (c *Chain) unpark(id types.BlockID) {
 	if p := c.parked[id]; p != nil && p.asked != nil {
@@ -76,6 +101,11 @@ func (c *Chain) tryParked(ctx context.Context, id types.BlockID) error {
 	p := c.parked[id]
 	if p == nil {
 		return nil
+	}
+	if p.body == nil && p.header.CertHeight == 0 { // the body that is empty need not be sent
+		if o, err := c.openBody(p.header, emptyBody); err == nil {
+			p.body = o
+		}
 	}
 	if p.body == nil {
 		for from, raw := range c.bodies.want(id) {
@@ -116,13 +146,13 @@ func (c *Chain) tryParked(ctx context.Context, id types.BlockID) error {
 	c.unpark(id)
 	if err != nil {
 		c.log.Warn("a block is not valid", "height", p.header.Height, "slot", p.header.Slot, "id", id.Short(), "cause", err)
-		c.answer(id, err)
+		c.answer(id, nil, err)
 		return nil
 	}
 	if err := c.adopt(ctx, n); err != nil {
 		return err
 	}
-	c.answer(id, nil)
+	c.answer(id, n.nextSet(), nil)
 	if err := c.execute(ctx, n); err != nil {
 		return err
 	}
@@ -155,8 +185,8 @@ func (c *Chain) adopt(ctx context.Context, n *node) (err error) {
 	return nil
 }
 
-func (c *Chain) answer(id types.BlockID, err error) {
-	e := &consensus.Checked{Block: id, OK: err == nil, NowMs: c.nowMs()}
+func (c *Chain) answer(id types.BlockID, next *types.Set, err error) {
+	e := &consensus.Checked{Block: id, OK: err == nil, Next: next, NowMs: c.nowMs()}
 	if err != nil {
 		e.Reason = err.Error()
 	}
@@ -217,14 +247,17 @@ func (c *Chain) check(ctx context.Context, parent *node, h *types.Header, body *
 	if uint64(len(body.raw)) > c.cfg.Ledger.MaxBlockBytes() {
 		return nil, invalid("body of %d bytes, at most %d are allowed", len(body.raw), c.cfg.Ledger.MaxBlockBytes())
 	}
-	if err := c.checkCarried(h, body.Body); err != nil {
+	if err := c.execute(ctx, parent); err != nil {
 		return nil, err
 	}
 	n := &node{id: h.ID(), header: h, parent: parent, body: body.raw, ids: make(map[types.TxID]uint64, len(body.Txs))}
-	if err := c.checkTxs(parent, n, body); err != nil {
+	if err := c.checkStanding(n, body); err != nil {
 		return nil, err
 	}
-	if err := c.execute(ctx, parent); err != nil {
+	if err := c.checkCarried(n, body.Body); err != nil {
+		return nil, err
+	}
+	if err := c.checkTxs(parent, n, body); err != nil {
 		return nil, err
 	}
 	if err := c.checkRoots(parent, h); err != nil {
@@ -254,14 +287,27 @@ func (c *Chain) checkHeader(parent, h *types.Header) error {
 		return invalid("clock %d, want %d", h.Clock, types.NextClock(parent.Clock, parent.Slot, h.Slot))
 	case len(h.Shard) != 0:
 		return invalid("it has a shard's fields, and this chain is not sharded")
-	case c.set.Index(h.Producer) < 0:
-		return invalid("its producer %s has no seat", h.Producer.Short())
+	}
+	return nil
+}
+
+// checkStanding checks what the block says of its epoch.
+func (c *Chain) checkStanding(n *node, body *openedBody) (err error) {
+	if n.standing, err = c.stand(n.parent, n.header); err != nil {
+		return err
+	}
+	if !n.epoch.has(n.header.Producer) {
+		return invalid("its producer %s has no seat in epoch %d", n.header.Producer.Short(), n.header.Epoch)
+	}
+	if n.suffix && !bytes.Equal(body.raw, emptyBody) {
+		return invalid("it follows the closing block of epoch %d, and its body is not empty", n.header.Epoch)
 	}
 	return nil
 }
 
 // checkCarried checks what the body carries besides transactions: the certificate and the extensions.
-func (c *Chain) checkCarried(h *types.Header, body *types.Body) error {
+func (c *Chain) checkCarried(n *node, body *types.Body) error {
+	h := n.header
 	for i, x := range body.Extensions {
 		if c.cfg.Ledger.Module(x.Module) == nil {
 			return invalid("extension %d is for module %q, which this chain does not have", i, x.Module)
@@ -280,18 +326,18 @@ func (c *Chain) checkCarried(h *types.Header, body *types.Body) error {
 	if cert.Height != h.CertHeight || cert.Height >= h.Height {
 		return invalid("the certificate is for height %d, the header says %d at height %d", cert.Height, h.CertHeight, h.Height)
 	}
-	if err := c.verifyCert(cert); err != nil {
+	if err := c.verifyCert(n.epoch, cert); err != nil {
 		return invalid("%w", err)
 	}
 	return nil
 }
 
-// verifyCert verifies a certificate unless it is one that is known already.
-func (c *Chain) verifyCert(cert *types.Certificate) error {
-	if n := c.node(cert.Block); n != nil && n.cert != nil && string(n.cert.Encode()) == string(cert.Encode()) {
+// verifyCert verifies a certificate of an epoch unless it is one that is known already.
+func (c *Chain) verifyCert(e *epoch, cert *types.Certificate) error {
+	if n := c.node(cert.Block); n != nil && n.epoch == e && n.proof != nil && bytes.Equal(n.proof.Cert.Encode(), cert.Encode()) {
 		return nil
 	}
-	return cert.Verify(c.id, c.set)
+	return cert.Verify(c.id, e.set)
 }
 
 // checkTxs checks of the transactions everything that needs no state but that of the branch.
@@ -360,18 +406,21 @@ func (c *Chain) execute(ctx context.Context, n *node) error {
 
 func (c *Chain) executeOne(ctx context.Context, n *node) error {
 	h, parent := n.header, n.parent
+	if err := c.place(ctx, n); err != nil {
+		return err
+	}
+	if n.suffix {
+		c.mu.Lock()
+		n.result = executeSuffix(parent.result)
+		c.mu.Unlock()
+		return nil
+	}
 	body, err := types.DecodeBody(n.body)
 	if err != nil {
 		return fmt.Errorf("block %d: %w", h.Height, err)
 	}
-	ext := map[string][][]byte{}
-	for _, x := range body.Extensions {
-		ext[x.Module] = append(ext[x.Module], x.Data)
-	}
 	start := c.cfg.Clock.Now()
-	res, err := c.cfg.Ledger.Execute(ctx, parent.result.layer, ledger.Block{
-		Height: h.Height, Slot: h.Slot, Clock: h.Clock, Producer: h.Producer, Till: c.tillOf(h.Producer), Parent: h.Parent, Extensions: ext,
-	}, n.txs)
+	res, err := c.cfg.Ledger.Execute(ctx, parent.result.layer, c.ledgerBlock(n, body), n.txs)
 	if err != nil {
 		return err
 	}
@@ -384,7 +433,7 @@ func (c *Chain) executeOne(ctx context.Context, n *node) error {
 		return fmt.Errorf("block %d: state: %w", h.Height, err)
 	}
 	r := &result{layer: layer, receipts: res.Receipts, receiptsRoot: types.ReceiptsRoot(res.Receipts),
-		history: parent.result.history.Append(n.id), burned: parent.result.burned + res.Burned}
+		history: parent.result.history.Append(n.id), burned: parent.result.burned + res.Burned, pending: pendingAfter(parent.result.pending, res.Changes)}
 	c.mu.Lock()
 	n.result = r
 	c.mu.Unlock()

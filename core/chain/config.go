@@ -37,10 +37,12 @@ type Network interface {
 	Peers() []types.Hash
 }
 
-// Signer is the core's signer for this node's seat.
+// Signer is the core's signer with this node's key, whether or not the key has a seat.
 type Signer interface {
 	Public() types.PublicKey
 	SignAll(chain types.Hash, position uint64, reqs []signer.Request) ([]signer.Result, error)
+	// ProveVRF returns a proof of consensus.VRFBytes bytes.
+	ProveVRF(input []byte) ([]byte, error)
 }
 
 // Clock tells Unix time.
@@ -61,6 +63,8 @@ type Config struct {
 	Log     *slog.Logger
 	Metrics *Metrics
 	State   state.Options // the zero value is good
+	// Checkpoint, if there is one, is a block that is known to be of the chain.
+	Checkpoint *chainspec.Checkpoint
 	// Progress is called at each new final block; the plugin host forgives earlier crashes then.
 	Progress func()
 }

@@ -24,6 +24,9 @@ type engineRecords struct {
 
 // drive runs the engine, again and again if its plugin dies.
 func (c *Chain) drive(ctx context.Context) error {
+	if !c.awaitCheckpoint(ctx) {
+		return nil
+	}
 	pause := firstPause
 	for ctx.Err() == nil {
 		session, err := c.cfg.Engine.Run(ctx, c.startEvent())
@@ -63,15 +66,16 @@ var errFatal = errors.New("fatal")
 
 func (c *Chain) startEvent() *consensus.Start {
 	c.events.clear() // what was meant for an engine that is gone; answers come again, since it asks again
+	c.trouble.Store(nil)
+	s := &consensus.Start{Genesis: c.genesis, NowMs: c.nowMs(), GenesisTimeMs: c.cfg.Genesis.TimeMs}
 	c.mu.RLock()
 	final := c.tree.final
+	s.Final, s.FinalProof, s.Next = final.header, final.proof, final.nextSet()
+	s.Set, s.EpochStart, s.EpochProof = final.epoch.set, final.epoch.start, final.epoch.proof
 	c.mu.RUnlock()
 	c.records.mu.Lock()
 	defer c.records.mu.Unlock()
-	s := &consensus.Start{
-		Genesis: c.genesis, Set: c.set, Snapshot: c.records.snapshot, Records: append([][]byte(nil), c.records.records...),
-		Final: final.header, FinalCert: final.cert, NowMs: c.nowMs(), GenesisTimeMs: c.cfg.Genesis.TimeMs,
-	}
+	s.Snapshot, s.Records = c.records.snapshot, append([][]byte(nil), c.records.records...)
 	if !c.key.IsZero() {
 		k := c.cfg.Signer.Public()
 		s.Key = &k
@@ -124,7 +128,14 @@ func (c *Chain) carryOut(ctx context.Context, r *consensus.Ready) error {
 	if r.Halt != "" {
 		return fmt.Errorf("%w: the consensus engine demands it: %s", errFatal, r.Halt)
 	}
-	pos, err := c.persist(ctx, r)
+	if err := c.record(ctx, r); err != nil {
+		return err
+	}
+	if r.Build != nil {
+		// Before anything waits for the disk: a body is neither signed nor final, so that it rests on no record.
+		c.doSoon(func(ctx context.Context) error { return c.build(ctx, r.Build) })
+	}
+	pos, err := c.persist(r)
 	if err != nil {
 		return err
 	}
@@ -136,9 +147,6 @@ func (c *Chain) carryOut(ctx context.Context, r *consensus.Ready) error {
 	for _, m := range r.Send {
 		c.send(m.To, m.Payload)
 	}
-	if r.Build != nil {
-		c.do(func(ctx context.Context) error { return c.build(ctx, r.Build) })
-	}
 	for _, k := range r.Check {
 		c.do(func(ctx context.Context) error { return c.checkTask(ctx, k.Header, k.From) })
 	}
@@ -147,18 +155,50 @@ func (c *Chain) carryOut(ctx context.Context, r *consensus.Ready) error {
 		c.do(func(context.Context) error { c.setHead(head); return nil })
 	}
 	for _, f := range r.Final {
-		if f.Cert != nil {
-			c.do(func(ctx context.Context) error { return c.finalTask(ctx, f.Cert) })
+		if f.Proof != nil {
+			c.do(func(ctx context.Context) error { return c.finalTask(ctx, f.Block, f.Proof) })
 		}
 	}
 	for _, e := range r.Evidence {
 		c.cfg.Metrics.evidence(c.cfg.Name)
 		c.log.Warn("a producer has signed twice", "evidence", fmt.Sprintf("%x", e))
 	}
-	if r.Epoch != nil && r.Epoch.Hash() != c.set.Hash() {
-		return fmt.Errorf("%w: the engine changes the set of producers, which these rules of the core do not know", errFatal)
+	if r.Epoch != nil {
+		set := r.Epoch
+		c.do(func(context.Context) error { return c.epochTask(set) })
+	}
+	if r.Trouble != nil {
+		c.setTrouble(*r.Trouble)
 	}
 	return nil
+}
+
+// epochTask hears of the set that the engine goes on with. It comes after the final block that names it.
+func (c *Chain) epochTask(set *types.Set) error {
+	now := c.tree.final.inForce()
+	switch {
+	case set.Epoch > now.set.Epoch:
+		c.log.Error("the engine is in an epoch that has not begun here", "epoch", set.Epoch, "here", now.set.Epoch)
+		c.kickSync()
+	case set.Epoch == now.set.Epoch && set.Hash() != now.hash:
+		return fmt.Errorf("%w: the engine takes %s for the set of epoch %d, the chain has %s", errFatal, set.Hash(), set.Epoch, now.hash)
+	case set.Epoch == now.set.Epoch:
+		c.log.Info("an epoch has begun", "epoch", set.Epoch, "producers", len(set.Seats), "seat", set.Index(c.key))
+	}
+	return nil
+}
+
+// setTrouble notes what the engine says is wrong with this node's part.
+func (c *Chain) setTrouble(why string) {
+	if why == "" {
+		if c.trouble.Swap(nil) != nil {
+			c.log.Info("the trouble with this node's part in consensus is over")
+		}
+		return
+	}
+	if old := c.trouble.Swap(&why); old == nil || *old != why {
+		c.log.Warn("something is wrong with this node's part in consensus", "trouble", why)
+	}
 }
 
 func (c *Chain) send(to []types.Hash, payload []byte) {
@@ -172,10 +212,7 @@ func (c *Chain) send(to []types.Hash, payload []byte) {
 // persist makes the engine's records durable, and with them every body that the worker has appended before. Nothing is signed
 // or sent before the records that it rests on are on the disk, be they of this Ready or of one before. It returns up to where
 // the journal is durable.
-func (c *Chain) persist(ctx context.Context, r *consensus.Ready) (uint64, error) {
-	if err := c.record(ctx, r); err != nil {
-		return 0, err
-	}
+func (c *Chain) persist(r *consensus.Ready) (uint64, error) {
 	if len(r.Sign) > 0 || len(r.Send) > 0 && c.cfg.Journal.Synced() < c.recorded {
 		if err := c.cfg.Journal.Sync(); err != nil {
 			return 0, fmt.Errorf("%w: journal: %w", errFatal, err)
@@ -248,8 +285,8 @@ const roomPause = time.Second
 
 // sign signs votes and proposals behind the guard, sends them, and hands them back to the engine.
 func (c *Chain) sign(ctx context.Context, list []consensus.Unsigned, pos uint64) error {
-	if c.key.IsZero() {
-		return fmt.Errorf("%w: the engine wants signatures, but this node has no seat", errFatal)
+	if c.cfg.Signer == nil {
+		return fmt.Errorf("%w: the engine wants signatures, but this node has no key", errFatal)
 	}
 	reqs := make([]signer.Request, len(list))
 	for i, u := range list {
@@ -274,9 +311,29 @@ func (c *Chain) sign(ctx context.Context, list []consensus.Unsigned, pos uint64)
 		}
 		msg := append(append(make([]byte, 0, len(u.Message)+64), u.Message...), results[i].Sig...)
 		c.send(u.To, msg)
+		c.left(u.Ordinal)
+		c.cfg.Metrics.signed(c.cfg.Name, u.Purpose)
+		c.equivocate(u)
 		c.step(&consensus.Message{Payload: msg, NowMs: c.nowMs()})
 	}
 	return nil
+}
+
+// left notes that a signature has left. The first for the slot of a new own block is the proposal; now that it is out, there is
+// time to execute the block.
+func (c *Chain) left(slot uint64) {
+	n := c.own.Load()
+	if n == nil || n.header.Slot != slot || !c.own.CompareAndSwap(n, nil) {
+		return
+	}
+	now := c.nowMs()
+	c.cfg.Metrics.proposed(c.cfg.Name, now-min(now, c.slotTime(slot)))
+	c.do(func(ctx context.Context) error {
+		if c.node(n.id) != n {
+			return nil
+		}
+		return c.execute(ctx, n)
+	})
 }
 
 // alarm wakes the engine when it asked for it.
@@ -284,33 +341,51 @@ type alarm struct {
 	c     *Chain
 	mu    sync.Mutex
 	timer *time.Timer
-	done  bool
+	atMs  uint64 // 0: never
 }
 
 func newAlarm(c *Chain) *alarm { return &alarm{c: c} }
 
+// The clock may be set while the alarm waits, and a timer does not notice: so it looks now and then. It may also stand still.
+const (
+	alarmLook  = time.Second
+	alarmPause = 10 * time.Millisecond
+	alarmSlack = 5 // milliseconds by which a timer may come early
+)
+
 func (a *alarm) set(atMs uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.done {
-		return
-	}
+	a.atMs = atMs
+	a.arm(0)
+}
+
+// arm waits until it is time, but not less than pause. The lock is held.
+func (a *alarm) arm(pause time.Duration) {
 	if a.timer != nil {
 		a.timer.Stop()
 		a.timer = nil
 	}
-	if atMs == 0 {
+	if a.atMs == 0 {
 		return
 	}
-	d := time.UnixMilli(int64(atMs)).Sub(a.c.cfg.Clock.Now())
-	a.timer = time.AfterFunc(max(d, 0), func() { a.c.step(&consensus.Woken{NowMs: max(a.c.nowMs(), atMs)}) })
+	d, at := time.UnixMilli(int64(a.atMs)).Sub(a.c.cfg.Clock.Now()), a.atMs
+	a.timer = time.AfterFunc(min(max(d, pause), alarmLook), func() { a.ring(at) })
 }
 
-func (a *alarm) stop() {
+func (a *alarm) ring(at uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.done = true
-	if a.timer != nil {
-		a.timer.Stop()
+	if a.atMs != at {
+		return // another wish, or none any more
 	}
+	now := a.c.nowMs()
+	if now+alarmSlack < at {
+		a.arm(alarmPause)
+		return
+	}
+	a.atMs = 0
+	a.c.step(&consensus.Woken{NowMs: max(now, at)})
 }
+
+func (a *alarm) stop() { a.set(0) }

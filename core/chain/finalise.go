@@ -9,24 +9,45 @@ import (
 	"github.com/paloalto-chain/paloalto/sdk/types"
 )
 
-// finalTask makes final what a certificate names.
-func (c *Chain) finalTask(ctx context.Context, cert *types.Certificate) error {
-	if err := c.verifyCert(cert); err != nil {
-		c.log.Error("the engine calls a block final with a certificate that does not verify", "height", cert.Height, "cause", err)
-		return nil
-	}
-	n := c.node(cert.Block)
+// finalTask makes final what the engine calls final.
+func (c *Chain) finalTask(ctx context.Context, id types.BlockID, proof *types.Finality) error {
+	n := c.node(id)
 	if n == nil {
-		if cert.Height > c.tree.final.header.Height {
+		if proof.Cert != nil && proof.Cert.Height > c.tree.final.header.Height {
 			c.kickSync()
 		}
 		return nil
 	}
-	return c.finalise(ctx, n, cert)
+	if err := c.place(ctx, n); err != nil {
+		return err
+	}
+	err := proof.Verify(n.epoch.set, n.header)
+	if err == nil {
+		err = c.mayBeFinal(n)
+	}
+	if err != nil {
+		c.log.Error("the engine calls a block final that is not", "height", n.header.Height, "id", id.Short(), "cause", err)
+		return nil
+	}
+	return c.finalise(ctx, n, proof)
 }
 
-// finalise makes a block and its ancestors final and commits what that proves. The certificate has been verified.
-func (c *Chain) finalise(ctx context.Context, n *node, cert *types.Certificate) error {
+// mayBeFinal checks that a block is one that can be final by a proof of its own: a closing block below it has to be final by its
+// own proof first, or nobody could follow the sets, and what comes after a closing block in its epoch is no part of the chain.
+func (c *Chain) mayBeFinal(n *node) error {
+	if n.suffix {
+		return fmt.Errorf("it only carries votes for the closing block of epoch %d", n.header.Epoch)
+	}
+	for m := n.parent; m != nil && m.header.Height > c.tree.final.header.Height; m = m.parent {
+		if m.header.Closes() {
+			return fmt.Errorf("the closing block of epoch %d at height %d is not final yet", m.header.Epoch, m.header.Height)
+		}
+	}
+	return nil
+}
+
+// finalise makes a block and its ancestors final and commits what that proves. The proof has been verified.
+func (c *Chain) finalise(ctx context.Context, n *node, proof *types.Finality) error {
 	if n.header.Height <= c.tree.final.header.Height {
 		if _, ok := path(n, c.tree.final); !ok {
 			return c.conflict(n)
@@ -37,26 +58,28 @@ func (c *Chain) finalise(ctx context.Context, n *node, cert *types.Certificate) 
 	if err != nil {
 		return err
 	}
-	if _, _, err := c.append(ctx, journal.Record{Type: recCert, Data: cert.Encode()}); err != nil {
+	if _, _, err := c.append(ctx, journal.Record{Type: recFinal, Data: encodeFinal(n.id, proof)}); err != nil {
 		return err
 	}
-	c.setFinal(n, cert)
+	c.setFinal(n, proof)
 	for _, b := range blocks {
-		c.skipped.Add(b.header.Slot - b.parent.header.Slot - 1)
+		missed := b.header.Slot - b.parent.header.Slot - 1
+		c.skipped.Add(missed)
+		c.cfg.Metrics.missed(c.cfg.Name, missed)
 	}
-	// The certificate that proves what is committed must not be younger on disk than the commit.
+	// The proof of what is committed must not be younger on disk than the commit.
 	if err := c.cfg.Journal.Sync(); err != nil {
 		return fmt.Errorf("%w: journal: %w", errFatal, err)
 	}
 	if err := c.commit(ctx, n.parent); err != nil {
 		return err
 	}
-	c.afterFinal(blocks, cert)
+	c.afterFinal(blocks)
 	return c.trimJournal(ctx)
 }
 
 func (c *Chain) conflict(n *node) error {
-	return fmt.Errorf("%w: two certificates conflict: block %s at height %d and block %s at height %d are both final", errFatal,
+	return fmt.Errorf("%w: two proofs of finality conflict: block %s at height %d and block %s at height %d are both final", errFatal,
 		n.id, n.header.Height, c.tree.final.id, c.tree.final.header.Height)
 }
 
@@ -70,6 +93,9 @@ func (c *Chain) prove(ctx context.Context, n *node) ([]*node, error) {
 	if err := c.execute(ctx, n); err != nil {
 		return nil, err
 	}
+	if err := c.trust.contradicts(blocks); err != nil {
+		return nil, fmt.Errorf("%w: %w", errFatal, err)
+	}
 	for _, b := range blocks {
 		if err := c.checkRoots(b.parent, b.header); err != nil {
 			return nil, fmt.Errorf("%w: this node's execution differs from what a quorum has signed: %w", errFatal, err)
@@ -78,18 +104,22 @@ func (c *Chain) prove(ctx context.Context, n *node) ([]*node, error) {
 	return blocks, nil
 }
 
-func (c *Chain) setFinal(n *node, cert *types.Certificate) {
+func (c *Chain) setFinal(n *node, proof *types.Finality) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n.cert = cert
+	n.proof = proof
 	c.tree.final = n
+	if n.next != nil {
+		n.next.proof = proof
+		c.dropEnded()
+	}
 	if _, ok := path(n, c.tree.head); !ok {
 		c.tree.head = n
 	}
 }
 
 // afterFinal tells everybody who wants to know.
-func (c *Chain) afterFinal(blocks []*node, cert *types.Certificate) {
+func (c *Chain) afterFinal(blocks []*node) {
 	tip := blocks[len(blocks)-1]
 	now := c.nowMs()
 	for _, b := range blocks {
@@ -102,7 +132,7 @@ func (c *Chain) afterFinal(blocks []*node, cert *types.Certificate) {
 		c.cfg.Metrics.final(c.cfg.Name, b.header.Height, len(b.txs), now-min(now, c.slotTime(b.header.Slot)))
 	}
 	for id, p := range c.parked {
-		if p.header.Height <= tip.header.Height {
+		if p.header.Height <= tip.header.Height || p.header.Epoch < tip.inForce().set.Epoch {
 			c.unpark(id)
 		}
 	}
@@ -110,7 +140,7 @@ func (c *Chain) afterFinal(blocks []*node, cert *types.Certificate) {
 	if c.cfg.Progress != nil {
 		c.cfg.Progress()
 	}
-	c.announce(tip, cert)
+	c.announce(tip)
 }
 
 // Bounds of what is committed in one batch of the store, unless it is a single block.
@@ -165,8 +195,11 @@ func blockPuts(b *node) []storage.KV {
 		{Key: heightKey(keyReceipts, h), Value: encodeReceipts(b.result.receipts)},
 		{Key: idKey(keyBlock, b.id), Value: heightKey(0, h)[1:]},
 	}
-	if b.cert != nil {
-		puts = append(puts, storage.KV{Key: heightKey(keyCert, h), Value: b.cert.Encode()})
+	if b.proof != nil {
+		puts = append(puts, storage.KV{Key: heightKey(keyFinal, h), Value: b.proof.Encode()})
+	}
+	if b.next != nil { // final by a proof of its own, which stands with the epoch that it opens
+		puts = append(puts, storage.KV{Key: heightKey(keyEpoch, b.next.set.Epoch), Value: encodeEpoch(b.next.set, b.header, b.proof)})
 	}
 	for i, t := range b.txs {
 		e := types.NewEncoder(12)
@@ -212,8 +245,8 @@ func (c *Chain) trimJournal(ctx context.Context) error {
 		c.records.mu.Unlock()
 		return nil
 	}
-	if c.tree.final.cert != nil {
-		recs = append(recs, journal.Record{Type: recCert, Data: c.tree.final.cert.Encode()})
+	if f := c.tree.final; f.proof != nil {
+		recs = append(recs, journal.Record{Type: recFinal, Data: encodeFinal(f.id, f.proof)})
 	}
 	_, _, err = c.append(ctx, recs...) // with the lock, so that no record of the engine comes between
 	c.records.mu.Unlock()

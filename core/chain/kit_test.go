@@ -185,10 +185,15 @@ func (e *script) Run(_ context.Context, start *consensus.Start) (consensus.Sessi
 	return s, nil
 }
 
+func (s keySigner) ProveVRF(input []byte) ([]byte, error) {
+	return append(make([]byte, consensus.VRFBytes-len(input)), input...), nil
+}
+
 // solo is the engine of a chain with one producer: it makes a block a slot, without waiting for the time, until it has reached a
-// height. Without a key it does nothing.
+// height. Without a key it does nothing. A closing block is made final by the certificate of the suffix-th block after it.
 type solo struct {
 	target uint64
+	suffix int
 	mu     sync.Mutex
 	starts []*consensus.Start
 }
@@ -198,13 +203,19 @@ func (e *solo) Run(_ context.Context, start *consensus.Start) (consensus.Session
 	e.starts = append(e.starts, start)
 	e.mu.Unlock()
 	s := newSession(start)
+	set := start.Set
+	if start.Next != nil {
+		set = start.Next
+	}
 	ask := func(parent *types.Header) {
-		if start.Key != nil && parent.Height < e.target {
-			s.ready <- &consensus.Ready{Build: &consensus.Build{Slot: parent.Slot + 1, Parent: parent.ID()}}
+		if start.Key != nil && set.Index(start.Key.Hash()) >= 0 && parent.Height < e.target {
+			s.ready <- &consensus.Ready{Build: &consensus.Build{Slot: parent.Slot + 1, Parent: parent.ID(), Epoch: set.Epoch}}
 		}
 	}
 	ask(start.Final)
 	go func() {
+		var closing *consensus.Built
+		var suffix []*types.Header
 		for {
 			select {
 			case <-s.done:
@@ -214,23 +225,49 @@ func (e *solo) Run(_ context.Context, start *consensus.Start) (consensus.Session
 				if !ok || b.Header == nil {
 					continue
 				}
-				id := b.Header.ID()
-				r := &consensus.Ready{Persist: [][]byte{id[:]}, Head: &id, Final: []consensus.Final{{Block: id, Cert: certify(start.Set, b.Header)}}}
-				if b.Header.Height%8 == 0 {
-					r.Snapshot = []byte{byte(b.Header.Height)}
+				if closing != nil {
+					suffix = append(suffix, b.Header)
+				} else if b.Header.Closes() {
+					closing = b
+				}
+				if closing != nil && len(suffix) < e.suffix {
+					s.ready <- &consensus.Ready{Build: &consensus.Build{Slot: b.Header.Slot + 1, Parent: b.Header.ID(), Epoch: set.Epoch}}
+					continue
+				}
+				h := b.Header
+				if closing != nil {
+					h = closing.Header
+				}
+				id := h.ID()
+				r := &consensus.Ready{Persist: [][]byte{id[:]}, Head: &id, Final: []consensus.Final{{Block: id, Proof: prove(set, h, suffix...)}}}
+				if closing != nil {
+					set, r.Epoch = closing.Next, closing.Next
+					closing, suffix = nil, nil
+				}
+				if h.Height%8 == 0 {
+					r.Snapshot = []byte{byte(h.Height)}
 				}
 				s.ready <- r
-				ask(b.Header)
+				ask(h)
 			}
 		}
 	}()
 	return s, nil
 }
 
+// prove makes the proof of a block whose certificate names the last of the blocks after it.
+func prove(set *types.Set, h *types.Header, suffix ...*types.Header) *types.Finality {
+	tip := h
+	if len(suffix) > 0 {
+		tip = suffix[len(suffix)-1]
+	}
+	return &types.Finality{Cert: certify(set, tip), Suffix: suffix}
+}
+
 // certify makes the certificate of a block that the only producer gives.
 func certify(set *types.Set, h *types.Header) *types.Certificate {
-	msg := types.SignBytes(h.Chain, types.PurposeCommit, types.CommitPayload(set.Hash(), 0, h.Slot, h.Height, h.ID()))
-	return &types.Certificate{Scheme: types.CertEd25519List, SetHash: set.Hash(), Slot: h.Slot, Height: h.Height, Block: h.ID(), Bitmap: []byte{1},
+	msg := types.SignBytes(h.Chain, types.PurposeCommit, types.CommitPayload(set.Hash(), set.Epoch, h.Slot, h.Height, h.ID()))
+	return &types.Certificate{Scheme: types.CertEd25519List, SetHash: set.Hash(), Epoch: set.Epoch, Slot: h.Slot, Height: h.Height, Block: h.ID(), Bitmap: []byte{1},
 		Signatures: [][]byte{ed25519.Sign(producer.priv, msg)}}
 }
 
@@ -246,6 +283,7 @@ type kit struct {
 	pool    *mempool.Pool
 	stop    func() error
 	salt    uint64
+	seats   seats // not nil: there is a module that ends epochs
 }
 
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
@@ -267,9 +305,13 @@ func (k *kit) open(engine consensus.Engine, seat bool, change ...func(*Config)) 
 
 func (k *kit) tryOpen(engine consensus.Engine, seat bool, change ...func(*Config)) error {
 	id := k.g.ID()
-	l, err := ledger.New(ledger.Config{Genesis: k.g, Modules: []ledger.Named{
+	modules := []ledger.Named{
 		{Name: types.ModuleAccount, Module: account.New(ledger.TillItem, ledger.AuthorityItem)},
-		{Name: types.ModuleBank, Module: bank.New()}, {Name: types.ModuleChains, Module: chains.New(id)}}})
+		{Name: types.ModuleBank, Module: bank.New()}, {Name: types.ModuleChains, Module: chains.New(id)}}
+	if k.seats != nil {
+		modules = append(modules, ledger.Named{Name: types.ModuleConsensus, Module: elections{seats: k.seats}})
+	}
+	l, err := ledger.New(ledger.Config{Genesis: k.g, Modules: modules, Consensus: types.ModuleConsensus})
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,10 @@ type Metrics struct {
 	faults      *prometheus.CounterVec
 	refusals    *prometheus.CounterVec
 	evidences   *prometheus.CounterVec
+	proposals   *prometheus.HistogramVec
+	missedSlots *prometheus.CounterVec
+	signatures  *prometheus.CounterVec
+	gauges      map[string]*prometheus.GaugeVec
 }
 
 // NewMetrics registers the metrics.
@@ -31,8 +35,66 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		refusals:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "alto_chain_guard_refusals_total", Help: "Signatures that the guard refused."}, label),
 		evidences: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "alto_chain_evidence_total", Help: "Proofs of double signing that were found."}, label),
 	}
-	reg.MustRegister(m.finalHeight, m.txs, m.finality, m.execution, m.faults, m.refusals, m.evidences)
+	m.proposals = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "alto_chain_proposal_delay_seconds",
+		Help: "From the start of an own slot to the moment in which the proposal leaves.", Buckets: []float64{.002, .005, .01, .015, .02, .03, .05, .1, .25, .5}}, label)
+	m.missedSlots = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "alto_chain_missed_slots_total", Help: "Slots without a block between final blocks."}, label)
+	m.signatures = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "alto_chain_signatures_total",
+		Help: "What this node has signed and sent, by purpose: votes and proposals."}, []string{"chain", "purpose"})
+	reg.MustRegister(m.finalHeight, m.txs, m.finality, m.execution, m.faults, m.refusals, m.evidences, m.proposals, m.missedSlots, m.signatures)
+	m.gauges = map[string]*prometheus.GaugeVec{}
+	for name, help := range map[string]string{
+		"alto_chain_epoch_number": "Epoch in force.", "alto_chain_slot_number": "Slot that the node's clock is in.",
+		"alto_chain_head_height_blocks": "Height of what the engine builds on.", "alto_chain_seat_bool": "1 if this node has a seat in the epoch in force.",
+		"alto_chain_producers_count": "Seats of the epoch in force.", "alto_chain_halted_bool": "1 if the chain has halted on this node.",
+		"alto_chain_stalled_bool": "1 while the chain waits, such as for room on the disk.",
+		"alto_chain_trouble_bool": "1 while something is wrong with this node's part in consensus; its status says what.",
+	} {
+		m.gauges[name] = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, label)
+		reg.MustRegister(m.gauges[name])
+	}
 	return m
+}
+
+// status sets what tells where the chain stands.
+func (m *Metrics) status(c *Chain) {
+	if m == nil {
+		return
+	}
+	s := c.Status()
+	set := func(name string, v float64) { m.gauges[name].WithLabelValues(s.Name).Set(v) }
+	flag := func(name string, v bool) {
+		if v {
+			set(name, 1)
+		} else {
+			set(name, 0)
+		}
+	}
+	set("alto_chain_epoch_number", float64(s.Epoch))
+	set("alto_chain_slot_number", float64(s.Slot))
+	set("alto_chain_head_height_blocks", float64(s.Head))
+	set("alto_chain_producers_count", float64(s.Producers))
+	flag("alto_chain_seat_bool", s.Producer)
+	flag("alto_chain_halted_bool", s.Halted != "")
+	flag("alto_chain_stalled_bool", s.Stalled != "")
+	flag("alto_chain_trouble_bool", s.Trouble != "")
+}
+
+func (m *Metrics) proposed(chain string, delayMs uint64) {
+	if m != nil {
+		m.proposals.WithLabelValues(chain).Observe(float64(delayMs) / 1000)
+	}
+}
+
+func (m *Metrics) missed(chain string, slots uint64) {
+	if m != nil {
+		m.missedSlots.WithLabelValues(chain).Add(float64(slots))
+	}
+}
+
+func (m *Metrics) signed(chain, purpose string) {
+	if m != nil {
+		m.signatures.WithLabelValues(chain, purpose).Inc()
+	}
 }
 
 func (m *Metrics) final(chain string, height uint64, txs int, delayMs uint64) {

@@ -22,18 +22,26 @@ type FinalBlock struct {
 	TxIDs    []types.TxID
 	Receipts []types.Receipt // the first len(TxIDs) belong to them
 	body     []byte
-	cert     *types.Certificate
+	proof    *types.Finality
 }
 
 // Body returns the encoded body.
 func (b *FinalBlock) Body() []byte { return b.body }
 
-// Certificate returns the certificate that names this very block, or nil if a descendant's made it final.
-func (b *FinalBlock) Certificate() *types.Certificate { return b.cert }
+// Finality returns the proof that is for this very block, or nil if a descendant's made it final.
+func (b *FinalBlock) Finality() *types.Finality { return b.proof }
+
+// Certificate returns the certificate that names this very block, or nil if there is none.
+func (b *FinalBlock) Certificate() *types.Certificate {
+	if b.proof == nil || len(b.proof.Suffix) > 0 {
+		return nil
+	}
+	return b.proof.Cert
+}
 
 // final returns the block for others; the lock is held, or the caller is the worker.
 func (n *node) final() *FinalBlock {
-	f := &FinalBlock{ID: n.id, Header: n.header, body: n.body, cert: n.cert}
+	f := &FinalBlock{ID: n.id, Header: n.header, body: n.body, proof: n.proof}
 	for _, t := range n.txs {
 		f.TxIDs = append(f.TxIDs, t.ID)
 	}
@@ -57,10 +65,13 @@ type Status struct {
 	Skipped     uint64
 	Produced    uint64
 	Burned      uint64 // since genesis, up to StateHeight
-	Producer    bool
+	Epoch       uint64 // in force: of the next final block
+	EpochStart  uint64 // height of the block that it begins with
+	Producer    bool   // this node has a seat in it
 	Producers   int
 	Halted      string
 	Stalled     string
+	Trouble     string // what is wrong with this node's part by the word of its engine, or why it does not take part
 }
 
 // Status returns where the chain stands.
@@ -68,10 +79,12 @@ func (c *Chain) Status() Status {
 	n, _ := c.cfg.Pool.Size()
 	c.mu.RLock()
 	defer c.mu.RUnlock()
+	now := c.tree.final.inForce()
 	s := Status{
 		Name: c.cfg.Name, Chain: c.id, Head: c.tree.head.header.Height, Final: c.tree.final.header.Height, FinalID: c.tree.final.id,
 		FinalSlot: c.tree.final.header.Slot, Slot: c.Slot(), StateRoot: c.tree.root.result.layer.Root(), StateHeight: c.tree.root.header.Height,
-		Waiting: n, Skipped: c.skipped.Load(), Produced: c.produced.Load(), Burned: c.tree.root.result.burned, Producer: !c.key.IsZero(), Producers: len(c.set.Seats),
+		Waiting: n, Skipped: c.skipped.Load(), Produced: c.produced.Load(), Burned: c.tree.root.result.burned, Producer: !c.key.IsZero() && now.has(c.key), Producers: len(now.set.Seats),
+		Epoch: now.set.Epoch, EpochStart: now.start.Height, Trouble: c.troubled(),
 	}
 	if h := c.halted.Load(); h != nil {
 		s.Halted = h.err.Error()
@@ -87,9 +100,6 @@ func (c *Chain) ID() types.ChainID { return c.id }
 
 // Genesis returns the genesis document's canonical bytes.
 func (c *Chain) Genesis() []byte { return c.cfg.Genesis.Encode() }
-
-// Set returns the producers.
-func (c *Chain) Set() *types.Set { return c.set }
 
 // FinalHeight returns the height of the newest final block.
 func (c *Chain) FinalHeight() uint64 {
@@ -342,7 +352,7 @@ func (c *Chain) finalAt(ctx context.Context, height uint64) (*FinalBlock, error)
 
 // stored reads a committed block from storage.
 func (c *Chain) stored(ctx context.Context, height uint64) (*FinalBlock, error) {
-	v, err := c.getAll(ctx, [][]byte{heightKey(keyHeader, height), heightKey(keyBody, height), heightKey(keyReceipts, height), heightKey(keyCert, height)})
+	v, err := c.getAll(ctx, [][]byte{heightKey(keyHeader, height), heightKey(keyBody, height), heightKey(keyReceipts, height), heightKey(keyFinal, height)})
 	if err != nil {
 		return nil, err
 	}
@@ -358,7 +368,7 @@ func (c *Chain) stored(ctx context.Context, height uint64) (*FinalBlock, error) 
 		return nil, err
 	}
 	if v[3] != nil {
-		if b.cert, err = types.DecodeCertificate(v[3]); err != nil {
+		if b.proof, err = types.DecodeFinality(v[3]); err != nil {
 			return nil, err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 // queue is a first-in-first-out queue between goroutines, without a bound: what goes in has to be bounded by what it is.
 type queue[T any] struct {
 	mu     sync.Mutex
+	soon   []T // before all items
 	items  []T
 	closed bool
 	signal chan struct{}
@@ -20,6 +21,16 @@ func (q *queue[T]) push(v T) {
 	q.mu.Lock()
 	if !q.closed {
 		q.items = append(q.items, v)
+	}
+	q.mu.Unlock()
+	q.wake()
+}
+
+// pushSoon adds an item that comes before all others but those that were added in this way earlier.
+func (q *queue[T]) pushSoon(v T) {
+	q.mu.Lock()
+	if !q.closed {
+		q.soon = append(q.soon, v)
 	}
 	q.mu.Unlock()
 	q.wake()
@@ -40,13 +51,15 @@ func (q *queue[T]) pop(ctx context.Context) (v T, ok bool) {
 			q.mu.Unlock()
 			return v, false
 		}
-		if len(q.items) > 0 {
-			v = q.items[0]
-			var zero T
-			q.items[0] = zero
-			q.items = q.items[1:]
-			q.mu.Unlock()
-			return v, true
+		for _, list := range []*[]T{&q.soon, &q.items} {
+			if len(*list) > 0 {
+				v = (*list)[0]
+				var zero T
+				(*list)[0] = zero
+				*list = (*list)[1:]
+				q.mu.Unlock()
+				return v, true
+			}
 		}
 		q.mu.Unlock()
 		select {
@@ -60,7 +73,7 @@ func (q *queue[T]) pop(ctx context.Context) (v T, ok bool) {
 func (q *queue[T]) close() {
 	q.mu.Lock()
 	q.closed = true
-	q.items = nil
+	q.soon, q.items = nil, nil
 	q.mu.Unlock()
 	q.wake()
 }

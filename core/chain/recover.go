@@ -17,6 +17,18 @@ import (
 // certificate and the engine's records from the journal. Blocks in the journal were checked before they were written, and
 // are executed again when they are needed.
 func (c *Chain) recover(ctx context.Context) error {
+	if err := c.openRoot(ctx); err != nil {
+		return err
+	}
+	found, err := c.replay()
+	if err != nil {
+		return err
+	}
+	return c.replayFinal(ctx, found)
+}
+
+// openRoot opens the state and makes a tree of the committed block.
+func (c *Chain) openRoot(ctx context.Context) error {
 	db, err := state.Open(ctx, c.cfg.Store, c.cfg.State)
 	if err != nil {
 		return err
@@ -32,18 +44,14 @@ func (c *Chain) recover(ctx context.Context) error {
 		return err
 	}
 	c.tree = newTree(root)
-	certs, err := c.replay()
-	if err != nil {
-		return err
-	}
-	return c.replayFinal(ctx, certs)
+	return nil
 }
 
 // reopen recovers while the chain runs, after the store has lost what was committed and not kept in memory: a store that keeps
 // nothing over its process. The journal holds everything that such a store ever held. It is called by the worker.
 func (c *Chain) reopen(ctx context.Context, cause error) error {
 	c.log.Warn("the store has lost what was committed; the journal is replayed", "cause", cause)
-	s := &Chain{cfg: c.cfg, id: c.id, set: c.set, genesis: c.genesis, key: c.key, log: c.log}
+	s := &Chain{cfg: c.cfg, id: c.id, first: c.first, genesis: c.genesis, key: c.key, log: c.log, trust: c.trust}
 	if err := s.recover(ctx); err != nil {
 		return fmt.Errorf("replay after a loss of the store: %w", err)
 	}
@@ -75,13 +83,14 @@ func (c *Chain) commitGenesis(ctx context.Context) error {
 	id := c.genesis.ID()
 	n := &node{id: id, header: c.genesis, body: (&types.Body{}).Encode(),
 		result: &result{layer: layer, receiptsRoot: types.ReceiptsRoot(nil), history: types.History{}.Append(id)}}
-	return c.withRoom(ctx, func() error { return c.db.Commit(ctx, layer, 1, blockPuts(n), nil) })
+	puts := append(blockPuts(n), storage.KV{Key: heightKey(keyEpoch, 0), Value: encodeEpoch(c.first, c.genesis, nil)})
+	return c.withRoom(ctx, func() error { return c.db.Commit(ctx, layer, 1, puts, nil) })
 }
 
 // loadRoot reads the committed block and what replay protection has to know of those before it.
 func (c *Chain) loadRoot(ctx context.Context) (*node, error) {
 	height := c.db.Version() - 1
-	values, _, err := c.cfg.Store.Get(ctx, [][]byte{heightKey(keyHeader, height), heightKey(keyReceipts, height), heightKey(keyCert, height)})
+	values, _, err := c.cfg.Store.Get(ctx, [][]byte{heightKey(keyHeader, height), heightKey(keyReceipts, height), heightKey(keyFinal, height)})
 	if err != nil {
 		return nil, err
 	}
@@ -102,11 +111,47 @@ func (c *Chain) loadRoot(ctx context.Context) (*node, error) {
 	root := &node{id: h.ID(), header: h, ids: map[types.TxID]uint64{},
 		result: &result{layer: c.db.Base(), receipts: receipts, receiptsRoot: types.ReceiptsRoot(receipts), history: hist, burned: burned}}
 	if values[2] != nil {
-		if root.cert, err = types.DecodeCertificate(values[2]); err != nil {
+		if root.proof, err = types.DecodeFinality(values[2]); err != nil {
 			return nil, err
 		}
 	}
+	if err := c.loadEpochs(ctx, root); err != nil {
+		return nil, err
+	}
 	return root, c.loadRecent(ctx, h)
+}
+
+// loadEpochs reads the epoch that the committed block is of, and the one that it opens.
+func (c *Chain) loadEpochs(ctx context.Context, root *node) (err error) {
+	if root.epoch, err = c.loadEpoch(ctx, root.header.Epoch); err != nil {
+		return err
+	}
+	if root.header.Closes() {
+		if root.next, err = c.loadEpoch(ctx, root.header.Epoch+1); err != nil {
+			return err
+		}
+	}
+	v, err := root.result.layer.Get(ctx, []state.Item{nextSetItem})
+	if err != nil {
+		return err
+	}
+	root.result.pending = decodeNext(v[0])
+	return nil
+}
+
+func (c *Chain) loadEpoch(ctx context.Context, number uint64) (*epoch, error) {
+	v, err := c.getAll(ctx, [][]byte{heightKey(keyEpoch, number)})
+	if err != nil {
+		return nil, err
+	}
+	if v[0] == nil {
+		return nil, fmt.Errorf("storage has blocks of epoch %d but not its producers", number)
+	}
+	i, err := decodeEpoch(v[0])
+	if err != nil {
+		return nil, err
+	}
+	return newEpoch(i.Set, i.Start, i.Proof), nil
 }
 
 // loadRecent fills the window of committed blocks.
@@ -227,8 +272,18 @@ func (c *Chain) heal(ctx context.Context) error {
 // healTimeout bounds how long a query waits for a state that is opened again.
 const healTimeout = 10 * time.Second
 
+// finals is what the journal says of final blocks above the root: the proof of the highest, and those of closing blocks.
+type finals struct {
+	height  uint64
+	newest  types.BlockID
+	proof   *types.Finality // nil if there is none
+	closing map[types.BlockID]*types.Finality
+}
+
 // replay reads the journal: blocks above the root go back into the tree.
-func (c *Chain) replay() (certs []*types.Certificate, err error) {
+func (c *Chain) replay() (found finals, err error) {
+	found.closing = map[types.BlockID]*types.Finality{}
+	headers := map[types.BlockID]*types.Header{c.tree.root.id: c.tree.root.header}
 	type block struct {
 		header *types.Header
 		body   []byte
@@ -247,16 +302,23 @@ func (c *Chain) replay() (certs []*types.Certificate, err error) {
 			}
 			if h.Height > c.tree.root.header.Height {
 				children[h.Parent] = append(children[h.Parent], block{h, body, pos})
+				headers[h.ID()] = h
 			}
-		case recCert:
-			cert, err := types.DecodeCertificate(append([]byte(nil), rec.Data...))
+		case recFinal:
+			id, proof, err := decodeFinal(append([]byte(nil), rec.Data...))
 			if err != nil {
 				return fmt.Errorf("journal at %d: %w", pos, err)
 			}
-			if len(certs) > 0 && certs[len(certs)-1].Height < cert.Height {
-				certs = certs[:0] // only the newest counts
+			h := headers[id]
+			if h == nil {
+				return nil // below the root
 			}
-			certs = append(certs, cert)
+			if found.proof == nil || found.height <= h.Height {
+				found.height, found.newest, found.proof = h.Height, id, proof
+			}
+			if h.Closes() {
+				found.closing[id] = proof
+			}
 		case recSnapshot:
 			c.records.snapshot, c.records.records = append([]byte(nil), rec.Data...), nil
 		case recConsensus:
@@ -265,7 +327,7 @@ func (c *Chain) replay() (certs []*types.Certificate, err error) {
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return found, err
 	}
 	queue := []*node{c.tree.root}
 	for len(queue) > 0 {
@@ -278,12 +340,12 @@ func (c *Chain) replay() (certs []*types.Certificate, err error) {
 			}
 			body, err := types.DecodeBody(b.body)
 			if err != nil {
-				return nil, fmt.Errorf("journal at %d: %w", b.pos, err)
+				return found, fmt.Errorf("journal at %d: %w", b.pos, err)
 			}
 			for _, env := range body.Txs {
 				t, err := c.cfg.Ledger.ParseTx(env)
 				if err != nil {
-					return nil, fmt.Errorf("journal at %d: %w", b.pos, err)
+					return found, fmt.Errorf("journal at %d: %w", b.pos, err)
 				}
 				n.txs = append(n.txs, t)
 				n.ids[t.ID] = t.T.Expires
@@ -292,55 +354,61 @@ func (c *Chain) replay() (certs []*types.Certificate, err error) {
 			queue = append(queue, n)
 		}
 	}
-	return certs, nil
+	return found, nil
 }
 
-// replayFinal makes final again what the newest certificate in the journal names.
-func (c *Chain) replayFinal(ctx context.Context, certs []*types.Certificate) error {
-	for i := len(certs) - 1; i >= 0; i-- {
-		cert := certs[i]
-		if err := cert.Verify(c.id, c.set); err != nil {
-			return fmt.Errorf("journal: certificate of height %d: %w", cert.Height, err)
+// replayFinal makes final again what the newest proof in the journal is for.
+func (c *Chain) replayFinal(ctx context.Context, found finals) error {
+	n := c.tree.nodes[found.newest]
+	switch {
+	case found.proof == nil || n == nil:
+	case n == c.tree.root:
+		if err := found.proof.Verify(n.epoch.set, n.header); err != nil {
+			return fmt.Errorf("journal: proof of block %d: %w", n.header.Height, err)
 		}
-		n := c.tree.nodes[cert.Block]
-		if n == nil {
-			continue
-		}
-		if n == c.tree.root {
-			n.cert = cert
-			continue
-		}
-		if cert.Height > c.tree.final.header.Height {
-			if err := c.replayTo(ctx, n, cert); err != nil {
-				return err
-			}
+		n.proof = found.proof
+	default:
+		if err := c.replayTo(ctx, n, found); err != nil {
+			return err
 		}
 	}
+	c.mu.Lock()
+	c.dropEnded()
+	c.mu.Unlock()
 	return nil
 }
 
 // replayTo executes and commits what leads to a final block, in steps: of a store that keeps nothing it is everything since
-// genesis.
-func (c *Chain) replayTo(ctx context.Context, n *node, cert *types.Certificate) error {
+// genesis. Closing blocks on the way are made final by their own proofs, which storage keeps.
+func (c *Chain) replayTo(ctx context.Context, n *node, found finals) error {
 	blocks, ok := path(c.tree.final, n)
 	if !ok {
 		return c.conflict(n)
 	}
-	for i := commitBlocks; i < len(blocks); i += commitBlocks {
-		if err := c.replayStep(ctx, blocks[i], nil); err != nil {
-			return err
+	for i, b := range blocks[:len(blocks)-1] {
+		proof := found.closing[b.id]
+		if b.header.Closes() && proof == nil {
+			return fmt.Errorf("journal: the proof of the closing block at height %d is missing; put the newest copy of the journal back, or wipe "+
+				"the chain's data and sync again", b.header.Height)
+		}
+		if proof != nil || i%commitBlocks == commitBlocks-1 {
+			if err := c.replayStep(ctx, b, proof); err != nil {
+				return err
+			}
 		}
 	}
-	return c.replayStep(ctx, n, cert)
+	return c.replayStep(ctx, n, found.proof)
 }
 
-func (c *Chain) replayStep(ctx context.Context, n *node, cert *types.Certificate) error {
+func (c *Chain) replayStep(ctx context.Context, n *node, proof *types.Finality) error {
 	if _, err := c.prove(ctx, n); err != nil {
 		return err
 	}
-	c.setFinal(n, cert)
-	if err := c.commit(ctx, n.parent); err != nil {
-		return err
+	if proof != nil {
+		if err := proof.Verify(n.epoch.set, n.header); err != nil {
+			return fmt.Errorf("journal: proof of block %d: %w", n.header.Height, err)
+		}
 	}
-	return nil
+	c.setFinal(n, proof)
+	return c.commit(ctx, n.parent)
 }

@@ -31,11 +31,11 @@ type claim struct {
 // maxClaims bounds the peers whose claims are remembered.
 const maxClaims = 4096
 
-// announce tells peers of a new final block: height, certificate.
-func (c *Chain) announce(tip *node, cert *types.Certificate) {
+// announce tells peers of a new final block: height, id.
+func (c *Chain) announce(tip *node) {
 	e := types.NewEncoder(64)
 	e.Uint(tip.header.Height)
-	e.Hash(cert.Block)
+	e.Hash(tip.id)
 	c.cfg.Network.Broadcast(MsgFinal, e.Bytes())
 }
 
@@ -149,6 +149,7 @@ func (c *Chain) runSyncer(ctx context.Context) error {
 			return nil
 		case <-poll.C:
 			before, polled = polled, c.FinalHeight()
+			c.cfg.Metrics.status(c)
 		case <-c.behind:
 			before = c.FinalHeight()
 			// Consensus may be about to bring it: a slot's patience.
@@ -168,7 +169,11 @@ func (c *Chain) catchUp(ctx context.Context) {
 	for ctx.Err() == nil {
 		height := c.FinalHeight()
 		moved := false
-		for _, p := range c.ahead(height) {
+		ahead := c.ahead(height)
+		if len(ahead) > 0 && !c.mayTrust() {
+			return
+		}
+		for _, p := range ahead {
 			err := c.fetchRange(ctx, p, height+1)
 			if ctx.Err() != nil {
 				return
@@ -177,6 +182,9 @@ func (c *Chain) catchUp(ctx context.Context) {
 				if c.FinalHeight() > height {
 					moved = true // consensus was faster, and the answer too old: nobody's fault
 					break
+				}
+				if errors.Is(err, ErrCheckpoint) {
+					c.refuted(err)
 				}
 				c.log.Warn("a peer's range could not be used", "peer", p.Short(), "from", height+1, "cause", err)
 			}
@@ -209,19 +217,13 @@ func (c *Chain) fetchRange(ctx context.Context, peer types.Hash, from uint64) er
 	if err != nil {
 		return err
 	}
-	blocks, cert, err := decodeRange(raw)
+	r, err := c.openRange(raw)
 	if err != nil {
-		return err
-	}
-	if len(blocks) == 0 {
-		return badRange("it is empty")
-	}
-	if err := cert.Verify(c.id, c.set); err != nil {
 		return err
 	}
 	done := make(chan error, 1)
 	c.do(func(ctx context.Context) error {
-		err := c.applyRange(ctx, blocks, cert)
+		err := c.applyRange(ctx, r)
 		if err != nil && !errors.Is(err, errRange) {
 			return err
 		}
@@ -236,29 +238,64 @@ func (c *Chain) fetchRange(ctx context.Context, peer types.Hash, from uint64) er
 	}
 }
 
-// applyRange checks, executes and finalises blocks that a certificate makes final. The certificate has been verified; it
-// vouches for every block whose child chain of headers leads to it, and each header for its body. An error that wraps errRange is
-// the fault of who sent it.
-func (c *Chain) applyRange(ctx context.Context, raw [][]byte, cert *types.Certificate) error {
-	headers, bodies := make([]*types.Header, len(raw)), make([][]byte, len(raw))
-	for i, b := range raw {
-		var err error
+// certified is a range whose last block is final by the set of its epoch. The proof vouches for every block whose child chain of
+// headers leads to it, and each header for its body.
+type certified struct {
+	headers []*types.Header
+	bodies  [][]byte
+	proof   *types.Finality
+	epoch   *epoch
+}
+
+func (r *certified) last() *types.Header { return r.headers[len(r.headers)-1] }
+
+// openRange reads what a peer sent and verifies its proof. A range lies in one epoch, that which is in force here, and ends with
+// the closing block at the latest: only then is it known who may vouch for what comes after.
+func (c *Chain) openRange(raw []byte) (*certified, error) {
+	blocks, proof, err := decodeRange(raw)
+	if err != nil {
+		return nil, badRange("%w", err)
+	}
+	if len(blocks) == 0 {
+		return nil, badRange("it is empty")
+	}
+	c.mu.RLock()
+	r := &certified{proof: proof, epoch: c.tree.final.inForce()}
+	c.mu.RUnlock()
+	for i, b := range blocks {
 		// A copy, or one small block would keep the whole answer in memory.
-		if headers[i], bodies[i], err = decodeBlock(bytes.Clone(b)); err != nil {
-			return badRange("block %d of it: %w", i, err)
+		h, body, err := decodeBlock(bytes.Clone(b))
+		switch {
+		case err != nil:
+			return nil, badRange("block %d of it: %w", i, err)
+		case h.Chain != c.id:
+			return nil, badRange("block %d is of chain %s", h.Height, h.Chain.Short())
+		case i > 0 && (h.Parent != r.last().ID() || h.Height != r.last().Height+1):
+			return nil, badRange("block %d is not the child of the one before", h.Height)
+		case i > 0 && r.last().Closes():
+			return nil, badRange("block %d follows the closing block of epoch %d", h.Height, r.last().Epoch)
+		case h.Epoch != r.epoch.set.Epoch:
+			return nil, badRange("block %d is of epoch %d, epoch %d is in force here", h.Height, h.Epoch, r.epoch.set.Epoch)
 		}
-		if i > 0 && headers[i].Parent != headers[i-1].ID() {
-			return badRange("block %d is not the child of the one before", headers[i].Height)
+		if err := c.trust.contradicted(h); err != nil {
+			return nil, badRange("%w", err)
 		}
+		r.headers, r.bodies = append(r.headers, h), append(r.bodies, body)
 	}
-	last := headers[len(headers)-1]
-	if last.ID() != cert.Block || last.Height != cert.Height {
-		return badRange("the certificate names block %s, the range ends with %s", cert.Block.Short(), last.ID().Short())
+	if err := proof.Verify(r.epoch.set, r.last()); err != nil {
+		return nil, badRange("%w", err)
 	}
-	if cert.Height <= c.tree.final.header.Height {
-		return badRange("it ends at height %d, and %d is final here", cert.Height, c.tree.final.header.Height)
+	return r, nil
+}
+
+// applyRange checks, executes and finalises blocks that a proof makes final. An error that wraps errRange is the fault of who
+// sent it.
+func (c *Chain) applyRange(ctx context.Context, r *certified) error {
+	last := r.last()
+	if last.Height <= c.tree.final.header.Height {
+		return badRange("it ends at height %d, and %d is final here", last.Height, c.tree.final.header.Height)
 	}
-	for i, h := range headers {
+	for i, h := range r.headers {
 		id := h.ID()
 		if h.Height <= c.tree.final.header.Height || c.node(id) != nil {
 			continue
@@ -267,7 +304,7 @@ func (c *Chain) applyRange(ctx context.Context, raw [][]byte, cert *types.Certif
 		if parent == nil {
 			return badRange("block %d does not continue what this node has", h.Height)
 		}
-		body, err := c.openBody(h, bodies[i])
+		body, err := c.openBody(h, r.bodies[i])
 		if err != nil {
 			return badRange("body of block %d: %w", h.Height, err)
 		}
@@ -282,14 +319,23 @@ func (c *Chain) applyRange(ctx context.Context, raw [][]byte, cert *types.Certif
 			return err
 		}
 	}
-	n := c.node(cert.Block)
+	n := c.node(last.ID())
 	if n == nil {
 		return badRange("its last block does not descend from what is final here")
 	}
-	if err := c.finalise(ctx, n, cert); err != nil {
+	if err := c.place(ctx, n); err != nil {
 		return err
 	}
-	c.step(&consensus.Finalised{Header: n.header, Cert: cert, NowMs: c.nowMs()})
+	if n.epoch.hash != r.epoch.hash {
+		return badRange("block %d does not descend from the block that epoch %d begins with here", last.Height, last.Epoch)
+	}
+	if err := c.mayBeFinal(n); err != nil {
+		return badRange("block %d: %w", last.Height, err)
+	}
+	if err := c.finalise(ctx, n, r.proof); err != nil {
+		return err
+	}
+	c.step(&consensus.Finalised{Header: n.header, Proof: r.proof, Next: n.nextSet(), NowMs: c.nowMs()})
 	return c.tryChildren(ctx, n.id)
 }
 
@@ -317,10 +363,10 @@ func (c *Chain) OnRequest(ctx context.Context, _ types.Hash, purpose byte, paylo
 	return nil, fmt.Errorf("unknown request %q", purpose)
 }
 
-// serveRange returns final blocks from a height on, as far as a certificate and the size of an answer reach.
+// serveRange returns final blocks of one epoch from a height on, as far as a proof and the size of an answer reach.
 func (c *Chain) serveRange(ctx context.Context, from uint64) ([]byte, error) {
 	var blocks [][]byte
-	var cert []byte
+	var proof []byte
 	certified, size := 0, 0
 	for h := from; len(blocks) < maxRange && (size < maxRangeBytes || certified == 0); h++ {
 		b, err := c.finalAt(ctx, h)
@@ -332,14 +378,17 @@ func (c *Chain) serveRange(ctx context.Context, from uint64) ([]byte, error) {
 			break
 		}
 		blocks = append(blocks, rec)
-		if b.cert != nil {
-			certified, cert = len(blocks), b.cert.Encode()
+		if b.proof != nil {
+			certified, proof = len(blocks), b.proof.Encode()
+		}
+		if b.Header.Closes() {
+			break // who receives it does not know yet who may vouch for what follows
 		}
 	}
 	if certified == 0 {
 		return nil, fmt.Errorf("%w: no certified block from height %d on", ErrNotFound, from)
 	}
-	return encodeRange(blocks[:certified], cert), nil
+	return encodeRange(blocks[:certified], proof), nil
 }
 
 // EncodeTxs packs envelopes for gossip.

@@ -26,13 +26,13 @@ func longChain(t *testing.T, height uint64) *kit {
 }
 
 // repack changes a range.
-func repack(b []byte, change func(blocks [][]byte, cert *types.Certificate) ([][]byte, *types.Certificate)) []byte {
-	blocks, cert, err := decodeRange(b)
+func repack(b []byte, change func(blocks [][]byte, proof *types.Finality) ([][]byte, *types.Finality)) []byte {
+	blocks, proof, err := decodeRange(b)
 	if err != nil {
 		panic(err)
 	}
-	blocks, cert = change(blocks, cert)
-	return encodeRange(blocks, cert.Encode())
+	blocks, proof = change(blocks, proof)
+	return encodeRange(blocks, proof.Encode())
 }
 
 func TestCatchingUpFarBehind(t *testing.T) {
@@ -67,7 +67,7 @@ func TestRangesFromLiars(t *testing.T) {
 	other.open(&solo{target: 3}, true)
 	other.run()
 	other.final(3)
-	type blocksCert = func([][]byte, *types.Certificate) ([][]byte, *types.Certificate)
+	type blocksCert = func([][]byte, *types.Finality) ([][]byte, *types.Finality)
 	lie := func(f blocksCert) func([]byte) ([]byte, error) {
 		return func(b []byte) ([]byte, error) { return repack(b, f), nil }
 	}
@@ -76,40 +76,40 @@ func TestRangesFromLiars(t *testing.T) {
 		"nothing": func([]byte) ([]byte, error) { return nil, nil },
 		"refusal": func([]byte) ([]byte, error) { return nil, errors.New("busy") },
 		"cut off": func(b []byte) ([]byte, error) { return b[:len(b)-1], nil },
-		"empty":   lie(func(_ [][]byte, c *types.Certificate) ([][]byte, *types.Certificate) { return nil, c }),
-		"a hole": lie(func(b [][]byte, c *types.Certificate) ([][]byte, *types.Certificate) {
+		"empty":   lie(func(_ [][]byte, c *types.Finality) ([][]byte, *types.Finality) { return nil, c }),
+		"a hole": lie(func(b [][]byte, c *types.Finality) ([][]byte, *types.Finality) {
 			return append(b[:3:3], b[4:]...), c
 		}),
-		"no start": lie(func(b [][]byte, c *types.Certificate) ([][]byte, *types.Certificate) { return b[2:], c }),
-		"no end":   lie(func(b [][]byte, c *types.Certificate) ([][]byte, *types.Certificate) { return b[:5], c }),
-		"backwards": lie(func(b [][]byte, c *types.Certificate) ([][]byte, *types.Certificate) {
+		"no start": lie(func(b [][]byte, c *types.Finality) ([][]byte, *types.Finality) { return b[2:], c }),
+		"no end":   lie(func(b [][]byte, c *types.Finality) ([][]byte, *types.Finality) { return b[:5], c }),
+		"backwards": lie(func(b [][]byte, c *types.Finality) ([][]byte, *types.Finality) {
 			b[1], b[2] = b[2], b[1]
 			return b, c
 		}),
-		"bad block": lie(func(b [][]byte, c *types.Certificate) ([][]byte, *types.Certificate) {
+		"bad block": lie(func(b [][]byte, c *types.Finality) ([][]byte, *types.Finality) {
 			b[1] = []byte{1, 2, 3}
 			return b, c
 		}),
-		"other body": lie(func(b [][]byte, c *types.Certificate) ([][]byte, *types.Certificate) {
+		"other body": lie(func(b [][]byte, c *types.Finality) ([][]byte, *types.Finality) {
 			b[1] = withBody(b[1], b[0])
 			return b, c
 		}),
-		"no body": lie(func(b [][]byte, c *types.Certificate) ([][]byte, *types.Certificate) {
+		"no body": lie(func(b [][]byte, c *types.Finality) ([][]byte, *types.Finality) {
 			b[0] = encodeBlock(headerOf(b[0]).Encode(), nil)
 			return b, c
 		}),
-		"forged header": lie(func(b [][]byte, c *types.Certificate) ([][]byte, *types.Certificate) {
+		"forged header": lie(func(b [][]byte, c *types.Finality) ([][]byte, *types.Finality) {
 			h := headerOf(b[len(b)-1])
 			h.StateRoot[0] ^= 1
 			b[len(b)-1] = encodeBlock(h.Encode(), nil)
 			return b, c
 		}),
-		"bad signature": lie(func(b [][]byte, c *types.Certificate) ([][]byte, *types.Certificate) {
-			c.Signatures[0][3] ^= 1
+		"bad signature": lie(func(b [][]byte, c *types.Finality) ([][]byte, *types.Finality) {
+			c.Cert.Signatures[0][3] ^= 1
 			return b, c
 		}),
-		"other's certificate": lie(func(b [][]byte, c *types.Certificate) ([][]byte, *types.Certificate) {
-			c.Height++
+		"other's certificate": lie(func(b [][]byte, c *types.Finality) ([][]byte, *types.Finality) {
+			c.Cert.Height++
 			return b, c
 		}),
 		"another chain": func([]byte) ([]byte, error) { return other.OnRequest(t.Context(), types.Hash{}, ReqRange, []byte{1}) },
@@ -119,7 +119,7 @@ func TestRangesFromLiars(t *testing.T) {
 			if err != nil {
 				return nil, err
 			}
-			return encodeRange([][]byte{encodeBlock(b.Header.Encode(), b.Body())}, certify(far.Set(), b.Header).Encode()), nil
+			return encodeRange([][]byte{encodeBlock(b.Header.Encode(), b.Body())}, prove(far.Set(), b.Header).Encode()), nil
 		},
 	}
 	liar, honest := types.Hash{1}, types.Hash{2}
@@ -179,10 +179,10 @@ func TestRangeThatAQuorumSigned(t *testing.T) {
 		if err != nil {
 			return nil, err
 		}
-		return repack(answer, func(b [][]byte, c *types.Certificate) ([][]byte, *types.Certificate) {
+		return repack(answer, func(b [][]byte, c *types.Finality) ([][]byte, *types.Finality) {
 			h, body, _ := decodeBlock(bytes.Clone(b[1]))
 			h.StateRoot[0] ^= 1
-			return [][]byte{b[0], encodeBlock(h.Encode(), body)}, certify(far.Set(), h)
+			return [][]byte{b[0], encodeBlock(h.Encode(), body)}, prove(far.Set(), h)
 		}), nil
 	})
 	k.run()
@@ -212,14 +212,15 @@ func TestCatchingUpWithoutAnnouncements(t *testing.T) {
 func FuzzDecodeRange(f *testing.F) {
 	h := &types.Header{Height: 1}
 	cert := &types.Certificate{Scheme: 1, Bitmap: []byte{1}, Signatures: [][]byte{make([]byte, 64)}}
-	f.Add(encodeRange([][]byte{encodeBlock(h.Encode(), []byte("body"))}, cert.Encode()))
+	f.Add(encodeRange([][]byte{encodeBlock(h.Encode(), []byte("body"))}, (&types.Finality{Cert: cert}).Encode()))
+	f.Add(encodeRange([][]byte{encodeBlock(h.Encode(), []byte("body"))}, (&types.Finality{Cert: cert, Suffix: []*types.Header{h, h}}).Encode()))
 	f.Add(encodeRange(nil, nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		blocks, cert, err := decodeRange(b)
+		blocks, proof, err := decodeRange(b)
 		if err != nil {
 			return
 		}
-		if !bytes.Equal(encodeRange(blocks, cert.Encode()), b) {
+		if !bytes.Equal(encodeRange(blocks, proof.Encode()), b) {
 			t.Error("a range has two encodings")
 		}
 	})
@@ -248,12 +249,23 @@ func FuzzDecodeBlock(f *testing.F) {
 func FuzzDecodeRecords(f *testing.F) {
 	h := &types.Header{Height: 1}
 	f.Add(encodeHeaderRecord(h, types.History{}.Append(h.ID()), 5), encodeReceipts([]types.Receipt{{Status: "ok"}}))
+	set := types.EqualSet(3, always(3))
+	g := &types.Header{Height: 1, NextSet: set.Hash()}
+	proof := &types.Finality{Cert: certify(set, h), Suffix: []*types.Header{h}}
+	f.Add(encodeFinal(h.ID(), proof), encodeEpoch(set, g, nil))
+	f.Add(encodeFinal(h.ID(), proof), encodeEpoch(set, g, proof))
 	f.Fuzz(func(t *testing.T, a, b []byte) {
 		if h, hist, burned, err := decodeHeaderRecord(a); err == nil && !bytes.Equal(encodeHeaderRecord(h, hist, burned), a) {
 			t.Error("a header's record has two encodings")
 		}
 		if rs, err := decodeReceipts(b); err == nil && !bytes.Equal(encodeReceipts(rs), b) {
 			t.Error("receipts have two encodings")
+		}
+		if id, proof, err := decodeFinal(a); err == nil && !bytes.Equal(encodeFinal(id, proof), a) {
+			t.Error("a record of a final block has two encodings")
+		}
+		if i, err := decodeEpoch(b); err == nil && !bytes.Equal(encodeEpoch(i.Set, i.Start, i.Proof), b) {
+			t.Error("the record of an epoch has two encodings")
 		}
 	})
 }

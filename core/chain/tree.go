@@ -16,9 +16,10 @@ type node struct {
 	txs    []*ledger.Tx
 	ids    map[types.TxID]uint64 // → slot in which it expires
 	pos    journal.Position
-	cert   *types.Certificate // that names this very block
+	proof  *types.Finality // that is for this very block
 
-	result *result // nil until executed
+	standing         // epoch is nil for a block that has come back from the journal, until place
+	result   *result // nil until executed
 }
 
 // result is what the execution of a block came to.
@@ -28,6 +29,7 @@ type result struct {
 	receiptsRoot types.Hash
 	history      types.History // up to and including this block
 	burned       uint64        // up to and including this block
+	pending      *types.Set    // that the state holds for the next epoch; nil if it is not to begin yet
 }
 
 // outboxRoot is the root of a chain's messages to others. There is no module that sends any; the field exists so that

@@ -16,7 +16,7 @@ type View interface {
 }
 
 // Authorise decides whether each transaction may stand in a block on top of the parent whose state is view, at the parent's
-// clock: its permission is satisfied, and its account covers what it reserves, debited in order. The signatures must have
+// clock: its max_fee covers the least fee in force, its permission is satisfied, and its account covers what it reserves, debited in order. The signatures must have
 // been verified. errs[i] is nil if txs[i] may stand; a transaction with an error reserves nothing, so a builder leaves it
 // out and goes on. err is a failure to read.
 func (l *Ledger) Authorise(ctx context.Context, view View, parentClock uint64, txs []*Tx) (errs []error, err error) {
@@ -28,7 +28,11 @@ func (l *Ledger) Authorise(ctx context.Context, view View, parentClock uint64, t
 			items = append(items, balanceItem(t.T.Account), authorityItem(t.T.Account))
 		}
 	}
-	values, err := view.Get(ctx, items)
+	values, err := view.Get(ctx, append(items, termsItem()))
+	if err != nil {
+		return nil, fmt.Errorf("authorise: %w", err)
+	}
+	terms, err := l.book.of(ctx, view, values[len(items)])
 	if err != nil {
 		return nil, fmt.Errorf("authorise: %w", err)
 	}
@@ -54,6 +58,9 @@ func (l *Ledger) Authorise(ctx context.Context, view View, parentClock uint64, t
 	w := &walker{ctx: ctx, view: view, known: map[types.AccountID]*types.Authority{}}
 	errs = make([]error, len(txs))
 	for i, t := range txs {
+		if errs[i] = terms.fees.covers(t.T, len(t.Envelope)); errs[i] != nil {
+			continue
+		}
 		s := signers[t.T.Account]
 		auth := s.authority
 		if auth == nil && len(t.T.Authority) > 0 {

@@ -137,7 +137,7 @@ func TestConservation(t *testing.T) {
 					continue
 				}
 				keep, kept = append(keep, tx), append(kept, envelopes[i])
-				if status, _ := k.l.short(tx); tx.T.Module == "bad" && status == "" {
+				if status, _ := k.l.book.current().short(tx); tx.T.Module == "bad" && status == "" {
 					badTxs++
 				}
 			}
@@ -174,7 +174,7 @@ func TestConservation(t *testing.T) {
 				if fault {
 					seen[trick] = true
 				}
-				if status, _ := k.l.short(tx); fault && status == "" && (got.Status != StatusModuleFault || got.Gas != floorGas(tx)) {
+				if status, _ := k.l.book.current().short(tx); fault && status == "" && (got.Status != StatusModuleFault || got.Gas != floorGas(tx)) {
 					fail("receipt %d: %+v", i, got)
 				}
 			}

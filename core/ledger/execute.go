@@ -16,7 +16,8 @@ type Block struct {
 	Till                types.AccountID // account whose till gets the fees
 	Parent              types.BlockID
 	Extensions          map[string][][]byte // by module
-	Params              map[string][]byte
+	Epoch               uint64
+	Consensus           *module.ConsensusInfo // for Config.Consensus, which executes every block that has it
 }
 
 // Fault is a module's illegal answer, for the log: the module, and what it did.
@@ -45,6 +46,10 @@ type FullView interface {
 // read or a module cannot be asked; then nothing is known of the block.
 func (l *Ledger) Execute(ctx context.Context, view FullView, b Block, txs []*Tx) (*Result, error) {
 	w := newWork(l, view, b)
+	var err error
+	if w.terms, err = l.book.at(ctx, view); err != nil {
+		return nil, fmt.Errorf("execute block %d: %w", b.Height, err)
+	}
 	if err := w.begin(ctx, txs); err != nil {
 		return nil, fmt.Errorf("execute block %d: %w", b.Height, err)
 	}
@@ -58,20 +63,24 @@ func (l *Ledger) Execute(ctx context.Context, view FullView, b Block, txs []*Tx)
 		groups[g] = append(groups[g], i)
 	}
 	for g, m := range l.modules {
-		if len(groups[g]) == 0 && len(due[m.Name]) == 0 && len(b.Extensions[m.Name]) == 0 {
+		if len(groups[g]) == 0 && len(due[m.Name]) == 0 && len(b.Extensions[m.Name]) == 0 && w.consensus(m.Name) == nil {
 			continue
 		}
 		if err := w.group(ctx, m, groups[g], due[m.Name]); err != nil {
 			return nil, fmt.Errorf("execute block %d: module %q: %w", b.Height, m.Name, err)
 		}
 	}
+	if err := l.book.follow(ctx, view, w.terms, w.changes); err != nil {
+		return nil, fmt.Errorf("execute block %d: %w", b.Height, err)
+	}
 	return w.finish(ctx)
 }
 
 // Check finds out what would make each transaction fail whatever the state is: whether its limits pay for its bytes, and
-// what its module says of its form. errs[i] is nil if txs[i] is well formed.
+// what its module says of its form. The price list is that of [Ledger.Fees]. errs[i] is nil if txs[i] is well formed.
 func (l *Ledger) Check(ctx context.Context, txs []*Tx) (errs []error, err error) {
 	errs = make([]error, len(txs))
+	fees := l.book.current()
 	for g, m := range l.modules {
 		var list []module.Tx
 		var at []int
@@ -79,8 +88,8 @@ func (l *Ledger) Check(ctx context.Context, txs []*Tx) (errs []error, err error)
 			if l.group(t.T.Module) != g {
 				continue
 			}
-			if _, errs[i] = l.short(t); errs[i] == nil {
-				list, at = append(list, l.moduleTx(t)), append(at, i)
+			if _, errs[i] = fees.short(t); errs[i] == nil {
+				list, at = append(list, fees.moduleTx(t)), append(at, i)
 			}
 		}
 		if len(list) == 0 {

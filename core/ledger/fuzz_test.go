@@ -24,8 +24,8 @@ func FuzzParseTx(f *testing.F) {
 		if len(tx.T.Actions) == 0 || len(tx.Sigs) == 0 || tx.Reserve < tx.Spend || tx.Reserve-tx.Spend != tx.T.MaxFee || tx.T.MaxGas > k.l.MaxBlockGas() {
 			t.Fatalf("%+v", tx)
 		}
-		limit := k.l.gasLimit(tx)
-		if limit > tx.T.MaxGas || k.l.fee(len(b), limit) > tx.T.MaxFee {
+		limit := k.l.book.current().gasLimit(tx)
+		if limit > tx.T.MaxGas || k.l.book.current().of(len(b), limit) > tx.T.MaxFee {
 			t.Fatalf("gas limit %d, max_gas %d, max_fee %d", limit, tx.T.MaxGas, tx.T.MaxFee)
 		}
 		errs, err := k.l.Authorise(t.Context(), k.layer, k.clock, []*Tx{tx})

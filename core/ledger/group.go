@@ -7,6 +7,7 @@ import (
 
 	"github.com/paloalto-chain/paloalto/core/state"
 	"github.com/paloalto-chain/paloalto/sdk/module"
+	"github.com/paloalto-chain/paloalto/sdk/params"
 	"github.com/paloalto-chain/paloalto/sdk/types"
 )
 
@@ -18,7 +19,7 @@ func (w *work) group(ctx context.Context, m Named, idx []int, due []dueEntry) er
 	idx, reads, err := w.check(ctx, m, idx)
 	ext := w.b.Extensions[m.Name]
 	alone := len(idx) == 0 && len(ext) == 0
-	if err == nil && !(alone && len(due) == 0) {
+	if err == nil && !(alone && len(due) == 0 && w.consensus(m.Name) == nil) {
 		err = w.call(ctx, m, idx, due, ext, reads)
 	}
 	if !errors.Is(err, module.ErrFault) {
@@ -31,12 +32,22 @@ func (w *work) group(ctx context.Context, m Named, idx []int, due []dueEntry) er
 	return w.salvage(ctx, m, due, alone)
 }
 
+// consensus returns what the module of the consensus plugin sees of the block, nil for other modules. The module of the
+// parameters sees the same of a block that closes an epoch, which is when they change.
+func (w *work) consensus(name string) *module.ConsensusInfo {
+	info := w.b.Consensus
+	if name == w.l.consensus || name == params.Module && info != nil && info.Closes {
+		return info
+	}
+	return nil
+}
+
 // solvent fails the transactions whose own limits do not pay for their bytes, and returns the others. No module sees them:
 // what a module takes as done must not come to nothing afterwards.
 func (w *work) solvent(idx []int) []int {
 	keep := idx[:0:0]
 	for _, i := range idx {
-		if status, _ := w.l.short(w.txs[i]); status != "" {
+		if status, _ := w.terms.fees.short(w.txs[i]); status != "" {
 			w.fail(i, status, 0)
 		} else {
 			keep = append(keep, i)
@@ -69,7 +80,7 @@ func (w *work) check(ctx context.Context, m Named, idx []int) (keep []int, reads
 func (w *work) call(ctx context.Context, m Named, idx []int, due []dueEntry, ext [][]byte, reads []module.Item) error {
 	mb := &module.Block{
 		Chain: w.l.chain, Height: w.b.Height, Slot: w.b.Slot, Clock: w.b.Clock, Producer: w.b.Producer, Parent: w.b.Parent,
-		Txs: w.moduleTxs(idx), Extensions: ext, Params: w.b.Params,
+		Txs: w.moduleTxs(idx), Extensions: ext, Params: w.terms.params(m.Name), Consensus: w.consensus(m.Name),
 	}
 	for i := range due {
 		mb.Due, reads = append(mb.Due, due[i].Due), append(reads, due[i].Item)
@@ -111,13 +122,13 @@ func (r *reader) declared(ctx context.Context, mb *module.Block, items []module.
 func (w *work) moduleTxs(idx []int) []module.Tx {
 	out := make([]module.Tx, len(idx))
 	for i, j := range idx {
-		out[i] = w.l.moduleTx(w.txs[j])
+		out[i] = w.terms.fees.moduleTx(w.txs[j])
 	}
 	return out
 }
 
-func (l *Ledger) moduleTx(t *Tx) module.Tx {
-	return module.Tx{ID: t.ID, Account: t.T.Account, Actions: t.T.Actions, MaxGas: l.gasLimit(t), Bytes: len(t.Envelope)}
+func (f fees) moduleTx(t *Tx) module.Tx {
+	return module.Tx{ID: t.ID, Account: t.T.Account, Actions: t.T.Actions, MaxGas: f.gasLimit(t), Bytes: len(t.Envelope)}
 }
 
 // salvage sees to it that a fault loses nobody's scheduled work. It lets the module execute what is due alone, then the first
@@ -127,7 +138,13 @@ func (l *Ledger) moduleTx(t *Tx) module.Tx {
 // alone.
 func (w *work) salvage(ctx context.Context, m Named, due []dueEntry, tried bool) error {
 	if len(due) == 0 {
-		return nil
+		if w.consensus(m.Name) == nil || tried {
+			return nil
+		}
+		if err := w.call(ctx, m, nil, nil, nil, nil); !errors.Is(err, module.ErrFault) {
+			return err
+		}
+		return nil // the module finds out from the next block what it has missed
 	}
 	n := len(due)
 	if tried {

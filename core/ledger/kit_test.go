@@ -204,7 +204,7 @@ func (k *kit) apply(clock uint64, txs []*Tx, res *Result) {
 		if r.ID != t.ID || r.Status == "" || r.Fee > t.T.MaxFee || r.Gas > t.T.MaxGas || r.Fee < k.l.LeastFee(len(t.Envelope)) {
 			k.t.Fatalf("receipt %d: %+v; max_fee %d, max_gas %d", i, r, t.T.MaxFee, t.T.MaxGas)
 		}
-		if want := min(k.l.fee(len(t.Envelope), r.Gas), t.T.MaxFee); r.Fee != want {
+		if want := min(k.l.book.current().of(len(t.Envelope), r.Gas), t.T.MaxFee); r.Fee != want {
 			k.t.Fatalf("receipt %d: fee %d, want %d", i, r.Fee, want)
 		}
 		if r.Status != types.StatusOK && len(r.Events) > 0 {

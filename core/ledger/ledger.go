@@ -21,15 +21,19 @@ type Named struct {
 type Config struct {
 	Genesis *chainspec.Genesis
 	Modules []Named // in the order of execution; the account module first
+	// Consensus is the name of the module of the consensus plugin, which executes every block; empty if it has none.
+	Consensus string
 }
 
-// Ledger is the state machine of one chain. It holds no state of its own and may be used concurrently.
+// Ledger is the state machine of one chain. It holds nothing of its own that decides anything, and may be used concurrently.
 type Ledger struct {
 	chain   types.ChainID
 	genesis *chainspec.Genesis
 	limits  limits
-	fees    fees
+	book    *book
 	modules []Named
+
+	consensus string
 }
 
 type limits struct{ BlockBytes, TxBytes, BlockGas uint64 }
@@ -52,10 +56,14 @@ func New(cfg Config) (*Ledger, error) {
 		seen[m.Name] = true
 		modules[i] = Named{m.Name, module.Guard(m.Module)}
 	}
+	book, err := newBook(g)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: %w", err)
+	}
 	return &Ledger{
-		chain: g.ID(), genesis: g, modules: modules,
+		chain: g.ID(), genesis: g, modules: modules, consensus: cfg.Consensus,
 		limits: limits{g.Limits.BlockBytes, g.Limits.TxBytes, g.Limits.BlockGas},
-		fees:   fees{g.Fees.PerByte, g.Fees.PerGas, g.Fees.Floor, g.Fees.BurnPPM},
+		book:   book,
 	}, nil
 }
 
@@ -68,8 +76,8 @@ func (l *Ledger) MaxBlockGas() uint64 { return l.limits.BlockGas }
 // MaxBlockBytes is the most that a block's encoded body may have.
 func (l *Ledger) MaxBlockBytes() uint64 { return l.limits.BlockBytes }
 
-// LeastFee is the fee of a transaction of size bytes whose gas is free.
-func (l *Ledger) LeastFee(size int) uint64 { return l.fee(size, 0) }
+// LeastFee is the fee of a transaction of size bytes whose gas is free, by the price list of [Ledger.Fees].
+func (l *Ledger) LeastFee(size int) uint64 { return l.book.current().of(size, 0) }
 
 // ModuleNames returns the names of the modules in the order of execution.
 func (l *Ledger) ModuleNames() []string {

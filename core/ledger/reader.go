@@ -85,9 +85,14 @@ func (r *queryReader) Scan(ctx context.Context, _ int, start, end module.Item, l
 	return scan(ctx, r.view, r.mod, start, end, limit)
 }
 
+// AccountItems are where the state holds what it has of an account: its balance, and its authority.
+func AccountItems(id types.AccountID) []state.Item {
+	return []state.Item{balanceItem(id), authorityItem(id)}
+}
+
 // AccountOf returns an account, and its authority or nil.
 func AccountOf(ctx context.Context, view View, id types.AccountID) (Account, *types.Authority, error) {
-	v, err := view.Get(ctx, []state.Item{balanceItem(id), authorityItem(id)})
+	v, err := view.Get(ctx, AccountItems(id))
 	if err != nil {
 		return Account{}, nil, err
 	}

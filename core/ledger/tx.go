@@ -59,8 +59,9 @@ func (l *Ledger) ParseTx(envelope []byte) (*Tx, error) {
 	if !ok || spend+t.MaxFee < spend {
 		return nil, fmt.Errorf("%w: max_fee and max_spend together", ErrOverflow)
 	}
-	if least := l.fee(len(envelope), 0); t.MaxFee < least {
-		return nil, fmt.Errorf("%w: max_fee %d is below the least fee %d for %d bytes", ErrFee, t.MaxFee, least, len(envelope))
+	// The price list may change; Authorise goes by the one in force.
+	if err := l.book.least.covers(t, len(envelope)); err != nil {
+		return nil, err
 	}
 	if len(t.Authority) > 0 {
 		if _, err := types.DecodeAuthority(t.Authority); err != nil {
@@ -115,10 +116,17 @@ func (t *Tx) CheckExpiry(slot uint64) error {
 	return nil
 }
 
-// fee is what a transaction of size bytes that used gas pays.
-func (l *Ledger) fee(size int, gas uint64) uint64 {
-	f := satAdd(satMul(uint64(size), l.fees.PerByte), satMul(gas, l.fees.PerGas))
-	return max(f, l.fees.Floor)
+// of is what a transaction of size bytes that used gas pays.
+func (f fees) of(size int, gas uint64) uint64 {
+	return max(satAdd(satMul(uint64(size), f.PerByte), satMul(gas, f.PerGas)), f.Floor)
+}
+
+// covers tells whether a transaction's max_fee pays for its bytes.
+func (f fees) covers(t *types.Transaction, size int) error {
+	if least := f.of(size, 0); t.MaxFee < least {
+		return fmt.Errorf("%w: max_fee %d is below the least fee %d for %d bytes", ErrFee, t.MaxFee, least, size)
+	}
+	return nil
 }
 
 // floorGas is the least gas of a transaction: one for each of its bytes, so that what a module reports as free is not.
@@ -127,26 +135,26 @@ func floorGas(t *Tx) uint64 { return uint64(len(t.Envelope)) }
 // gasLimit is the gas that a module may use for a transaction: max_gas, or what max_fee pays for besides the bytes if that is
 // less. So a module knows all that a transaction can fail for on account of gas, and nothing that it has taken as done comes
 // to nothing afterwards.
-func (l *Ledger) gasLimit(t *Tx) uint64 {
-	if l.fees.PerGas == 0 {
+func (f fees) gasLimit(t *Tx) uint64 {
+	if f.PerGas == 0 {
 		return t.T.MaxGas
 	}
-	bytes := satMul(uint64(len(t.Envelope)), l.fees.PerByte)
+	bytes := satMul(uint64(len(t.Envelope)), f.PerByte)
 	if bytes > t.T.MaxFee {
-		return 0 // not reachable: ParseTx refuses it
+		return 0 // in no block: Authorise refuses it
 	}
-	return min(t.T.MaxGas, (t.T.MaxFee-bytes)/l.fees.PerGas)
+	return min(t.T.MaxGas, (t.T.MaxFee-bytes)/f.PerGas)
 }
 
 // short returns the status of a transaction whose own limits do not pay for its bytes, and why; "" if they do.
-func (l *Ledger) short(t *Tx) (status string, why error) {
+func (f fees) short(t *Tx) (status string, why error) {
 	floor := floorGas(t)
-	switch limit := l.gasLimit(t); {
+	switch limit := f.gasLimit(t); {
 	case floor > t.T.MaxGas:
 		return StatusOutOfGas, fmt.Errorf("%w: max_gas is %d, its %d bytes alone take %d", ErrOutOfGas, t.T.MaxGas, len(t.Envelope), floor)
 	case floor > limit:
 		return StatusFee, fmt.Errorf("%w: max_fee %d pays for %d gas, its %d bytes alone take %d; the least is %d", ErrFee, t.T.MaxFee, limit,
-			len(t.Envelope), floor, l.fee(len(t.Envelope), floor))
+			len(t.Envelope), floor, f.of(len(t.Envelope), floor))
 	}
 	return "", nil
 }

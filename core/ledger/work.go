@@ -13,6 +13,7 @@ type work struct {
 	l       *Ledger
 	view    FullView
 	b       Block
+	terms   *terms
 	txs     []*Tx
 	changes map[state.Item][]byte // all writes so far but balances and escrows; nil deletes
 	order   []state.Item          // of changes, as first written
@@ -34,7 +35,7 @@ type purse struct {
 }
 
 func newWork(l *Ledger, view FullView, b Block) *work {
-	return &work{l: l, view: view, b: b, changes: map[state.Item][]byte{}, dropped: map[string]bool{},
+	return &work{l: l, view: view, b: b, terms: l.book.first, changes: map[state.Item][]byte{}, dropped: map[string]bool{},
 		money: map[state.Item]*purse{}}
 }
 
@@ -131,12 +132,12 @@ func (w *work) credit(it state.Item, amount uint64) {
 // settle takes the fee from what is left of a transaction's reserve and gives back the rest.
 func (w *work) settle(i int, status string, gas uint64) {
 	t := w.txs[i]
-	fee := min(w.l.fee(len(t.Envelope), gas), t.T.MaxFee)
+	fee := min(w.terms.fees.of(len(t.Envelope), gas), t.T.MaxFee)
 	w.receipt[i].Status, w.receipt[i].Fee, w.receipt[i].Gas = status, fee, gas
 	w.gas += gas
 	w.credit(balanceItem(t.T.Account), w.reserve[i]-fee)
 	w.reserve[i] = 0
-	burn := satMul(fee, w.l.fees.BurnPPM) / 1_000_000
+	burn := satMul(fee, w.terms.fees.BurnPPM) / 1_000_000
 	if burn > 0 {
 		w.credit(balanceItem(types.BurnAccount), burn)
 		w.burned += burn

@@ -66,18 +66,13 @@ func (n *Node) openChain(ctx context.Context, g *chainspec.Genesis, local chains
 	if r.journal, err = journal.Open(filepath.Join(folder, "journal"), n.cfg.Journal); err != nil {
 		return nil, err
 	}
-	seat := seated(n.cfg.Signer.Public().Hash(), g.Producers)
-	if seat {
-		if err := n.cfg.Signer.CheckJournal(id, uint64(r.journal.End())); err != nil {
-			return nil, err
-		}
+	// Whether or not the key has a seat now: it may have had one, or come to one.
+	if err := n.cfg.Signer.CheckJournal(id, uint64(r.journal.End())); err != nil {
+		return nil, fmt.Errorf("journal %s: %w", filepath.Join(folder, "journal"), err)
 	}
 	cfg, err := n.assemble(ctx, r, local)
 	if err != nil {
 		return nil, err
-	}
-	if seat {
-		cfg.Signer = n.cfg.Signer
 	}
 	r.view = n.net.Join(id, strings.Join(r.rules, " "))
 	cfg.Network = r.view
@@ -91,8 +86,8 @@ func (n *Node) openChain(ctx context.Context, g *chainspec.Genesis, local chains
 // assemble opens the plugins and puts the ledger together.
 func (n *Node) assemble(ctx context.Context, r *running, local chainspec.NodeChain) (chain.Config, error) {
 	g := r.genesis
-	cfg := chain.Config{Name: g.Name, Genesis: g, Journal: r.journal, Clock: chain.SystemClock{}, Log: n.log, Metrics: n.metrics,
-		State: n.cfg.State}
+	cfg := chain.Config{Name: g.Name, Genesis: g, Journal: r.journal, Clock: newClock(), Log: n.log, Metrics: n.metrics,
+		State: n.cfg.State, Signer: n.cfg.Signer, Checkpoint: local.Checkpoint}
 	open := func(w want) (opened, error) {
 		o, err := n.openInstance(ctx, w, g, r.journal)
 		if err != nil {
@@ -109,7 +104,7 @@ func (n *Node) assemble(ctx context.Context, r *running, local chainspec.NodeCha
 		return cfg, err
 	}
 	cfg.Store = st.instance.Store()
-	id := g.ID()
+	id, schemas := g.ID(), map[string]plugin.Schema{}
 	modules := []ledger.Named{
 		{Name: types.ModuleAccount, Module: account.New(ledger.TillItem, ledger.AuthorityItem)},
 		{Name: types.ModuleBank, Module: bank.New()},
@@ -129,6 +124,7 @@ func (n *Node) assemble(ctx context.Context, r *running, local chainspec.NodeCha
 		}
 		if o.instance.Info().HasModule {
 			modules = append(modules, ledger.Named{Name: "oracle", Module: o.instance.Module()})
+			schemas["oracle"] = o.instance.Info().Schema
 		}
 	}
 	for _, m := range g.Modules {
@@ -143,6 +139,7 @@ func (n *Node) assemble(ctx context.Context, r *running, local chainspec.NodeCha
 			return cfg, err
 		}
 		modules = append(modules, ledger.Named{Name: m.Name, Module: o.instance.Module()})
+		schemas[m.Name] = o.instance.Info().Schema
 	}
 	co, err := open(want{plugin.Consensus, g.Consensus.Plugin, g.Consensus.Rules, g.Consensus.Config, local.Consensus.Local, local.Consensus.HostSettings})
 	if err != nil {
@@ -150,9 +147,11 @@ func (n *Node) assemble(ctx context.Context, r *running, local chainspec.NodeCha
 	}
 	cfg.Engine = co.instance.Engine()
 	if co.instance.Info().HasModule {
-		modules = append(modules, ledger.Named{Name: "consensus", Module: co.instance.Module()})
+		modules = append(modules, ledger.Named{Name: types.ModuleConsensus, Module: co.instance.Module()})
+		schemas[types.ModuleConsensus] = co.instance.Info().Schema
 	}
-	if cfg.Ledger, err = ledger.New(ledger.Config{Genesis: g, Modules: modules}); err != nil {
+	modules = withParams(g, modules, schemas)
+	if cfg.Ledger, err = ledger.New(ledger.Config{Genesis: g, Modules: modules, Consensus: types.ModuleConsensus}); err != nil {
 		return cfg, err
 	}
 	cfg.Pool = mempool.New(cfg.Ledger, mempool.Options{})

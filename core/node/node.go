@@ -214,14 +214,12 @@ func (n *Node) reserve(g *chainspec.Genesis) (release func(), err error) {
 // errRuns says that a chain is open already, or is being opened.
 var errRuns = errors.New("it runs already")
 
-// producers returns the first producers of a chain; none if the node does not run it.
-func (n *Node) producers(id types.ChainID) []chainspec.Producer {
+// hasSeat tells whether the node's key has a seat in the epoch in force of a chain that it runs.
+func (n *Node) hasSeat(id types.ChainID) bool {
 	n.mu.Lock()
-	defer n.mu.Unlock()
-	if r := n.chains[id]; r != nil {
-		return r.genesis.Producers
-	}
-	return nil
+	r := n.chains[id]
+	n.mu.Unlock()
+	return r != nil && r.chain.Seated()
 }
 
 // Fatal tells of an error after the start that the node cannot go on with.

@@ -123,6 +123,36 @@ func TestStartFails(t *testing.T) {
 	}
 }
 
+// A node that has lost its journal, or got an old copy back, does not sign with a key that has signed after. It says where, why,
+// and what to do; under a new key it starts.
+func TestLostDisk(t *testing.T) {
+	cfg := config(t)
+	g := genesis(cfg.Signer)
+	cfg.Genesis["main"] = g.Encode()
+	cfg.Node.Chains = []chainspec.NodeChain{{Name: "main", Storage: chainspec.Block{Plugin: "s"}}}
+	if _, err := cfg.Signer.SignAll(g.ID(), 100, []signer.Request{{Purpose: "prepare", Ordinal: 7, Payload: []byte("vote")}}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Start(t.Context(), cfg)
+	if !errors.Is(err, signer.ErrStaleJournal) {
+		t.Fatalf("%v", err)
+	}
+	for _, want := range []string{filepath.Join(cfg.Home, "chains", shortID(g.ID()), "journal"), "ends at 0", "reached to 100", "new key"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in: %v", want, err)
+		}
+	}
+	fresh, err := signer.Open([]byte(strings.Repeat("k", signer.SeedBytes)), filepath.Join(t.TempDir(), "guard"), signer.Options{NewValidator: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fresh.Close()
+	cfg.Signer = fresh
+	if _, err := Start(t.Context(), cfg); !errors.Is(err, errNothing) { // as far as these plugins go
+		t.Errorf("%v", err)
+	}
+}
+
 func TestAddressInUse(t *testing.T) {
 	cfg := config(t)
 	cfg.Node.Listen = "127.0.0.1:5555"

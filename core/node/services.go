@@ -29,7 +29,7 @@ type services struct {
 }
 
 func (s *services) Sign(_ context.Context, purpose string, ordinal uint64, payload []byte) ([]byte, error) {
-	if s.journal == nil || !seated(s.node.cfg.Signer.Public().Hash(), s.node.producers(s.chain)) {
+	if s.journal == nil || !s.node.hasSeat(s.chain) {
 		return nil, fmt.Errorf("sign for plugin kind %s: this node has no seat", s.kind)
 	}
 	// What the signature may rest on is in the journal first, as for a vote.

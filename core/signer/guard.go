@@ -56,7 +56,7 @@ func openGuard(fsys disk.FS, dir string, pub types.PublicKey) (*guard, error) {
 
 func missingGuard(dir string) error {
 	return fmt.Errorf("%w: %s; without it nobody knows what the key has signed. Put it back, or take the seat with a new key; only if the key has "+
-		"never signed anything may the guard be begun anew, as for a new validator", ErrMissingGuard, dir)
+		"never signed anything may the guard be begun anew, as for a new validator: alto node run --new-validator", ErrMissingGuard, dir)
 }
 
 // createGuard begins the guard of a key. One that has guarded nothing yet may be there: it was begun before a crash.
@@ -82,6 +82,9 @@ func loadGuard(fsys disk.FS, dir string, mustExist bool) (*guard, error) {
 	log, err := journal.Open(dir, journal.Options{FS: fsys, SegmentBytes: guardSegmentBytes, MustExist: mustExist})
 	if errors.Is(err, journal.ErrCorrupt) {
 		return nil, fmt.Errorf("%w: %w", ErrBadGuard, err)
+	}
+	if errors.Is(err, ErrInUse) {
+		return nil, fmt.Errorf("guard: %w; two processes must never sign with one key: end the other first", err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("guard: %w", err)

@@ -120,8 +120,9 @@ func (s *Signer) CheckJournal(chain types.Hash, end uint64) error {
 	if end >= known {
 		return nil
 	}
-	return fmt.Errorf("%w: for chain %s it ends at %d, but this key has signed when it reached to %d; put the newest copy of the journal back, "+
-		"or take the seat with a new key: this one must not sign for the chain any more", ErrStaleJournal, chain, end, known)
+	return fmt.Errorf("%w: for chain %s it ends at %d, but this key has signed when it reached to %d, and without what lies between nobody knows "+
+		"its votes; put the newest copy of the journal back, or start the node with a new key and have that take the seat: this one must not sign for the "+
+		"chain any more", ErrStaleJournal, chain, end, known)
 }
 
 // ProveVRF returns the proof for input of RFC 9381, ECVRF-EDWARDS25519-SHA512-ELL2.
