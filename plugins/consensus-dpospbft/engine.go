@@ -11,14 +11,19 @@ import (
 
 // Engine is an instance of the plugin: the protocol of one chain.
 type Engine struct {
-	cfg pbft.Config
+	cfg        pbft.Config
+	onEvidence func(encoded []byte)
 
 	mu     sync.Mutex // held while a run begins, so that there is one at a time
 	run    *session
 	closed bool
 }
 
-func newEngine(cfg pbft.Config) *Engine { return &Engine{cfg: cfg} }
+// NewEngine makes an engine. It calls onEvidence, if that is not nil, with each piece of evidence that it finds; the call must
+// not block.
+func NewEngine(cfg pbft.Config, onEvidence func(encoded []byte)) *Engine {
+	return &Engine{cfg: cfg, onEvidence: onEvidence}
+}
 
 // Run implements consensus.Engine.
 func (e *Engine) Run(ctx context.Context, start *consensus.Start) (consensus.Session, error) {
@@ -41,7 +46,7 @@ func (e *Engine) Run(ctx context.Context, start *consensus.Start) (consensus.Ses
 	if why := m.Halted(); why != "" {
 		return nil, fmt.Errorf("run: %s: %w", why, consensus.ErrConflict)
 	}
-	e.run = newSession(ctx, m)
+	e.run = newSession(ctx, m, e.onEvidence)
 	return e.run, nil
 }
 
@@ -65,15 +70,17 @@ const (
 
 // session is one run. Its goroutine owns the machine.
 type session struct {
-	events chan consensus.Event
-	out    chan *consensus.Ready
-	cancel context.CancelFunc
-	done   chan struct{}
+	onEvidence func([]byte)
+	events     chan consensus.Event
+	out        chan *consensus.Ready
+	cancel     context.CancelFunc
+	done       chan struct{}
 }
 
-func newSession(ctx context.Context, m *pbft.Machine) *session {
+func newSession(ctx context.Context, m *pbft.Machine, onEvidence func([]byte)) *session {
 	ctx, cancel := context.WithCancel(ctx)
-	s := &session{events: make(chan consensus.Event, eventQueue), out: make(chan *consensus.Ready), cancel: cancel, done: make(chan struct{})}
+	s := &session{onEvidence: onEvidence, events: make(chan consensus.Event, eventQueue), out: make(chan *consensus.Ready), cancel: cancel,
+		done: make(chan struct{})}
 	go func() {
 		defer close(s.done)
 		defer cancel()
@@ -87,6 +94,11 @@ func (s *session) loop(ctx context.Context, m *pbft.Machine) {
 	for ctx.Err() == nil {
 		if next == nil && m.HasReady() {
 			next = m.Ready()
+			if s.onEvidence != nil {
+				for _, v := range next.Evidence {
+					s.onEvidence(v)
+				}
+			}
 		}
 		in, out := s.events, s.out
 		if next == nil {

@@ -3,12 +3,16 @@ package dpospbft
 import (
 	"context"
 	"errors"
+	"reflect"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/paloalto-chain/paloalto/plugins/consensus-dpospbft/pbft"
+	"github.com/paloalto-chain/paloalto/plugins/consensus-dpospbft/staking"
 	"github.com/paloalto-chain/paloalto/sdk/consensus"
 	"github.com/paloalto-chain/paloalto/sdk/consensus/consensustest"
+	"github.com/paloalto-chain/paloalto/sdk/module"
 	"github.com/paloalto-chain/paloalto/sdk/plugin"
 	"github.com/paloalto-chain/paloalto/sdk/types"
 )
@@ -29,14 +33,65 @@ func TestConfig(t *testing.T) {
 		{`{"turn":0}`, pbft.Config{}, false},
 		{`{"turn":-1}`, pbft.Config{}, false},
 		{`{"max_unfinal":0}`, pbft.Config{}, false},
-		{`{"epoch":12}`, pbft.Config{}, false},
+		{`{"epochs":12}`, pbft.Config{}, false},
 		{`{}{}`, pbft.Config{}, false},
 		{`[]`, pbft.Config{}, false},
 		{`nonsense`, pbft.Config{}, false},
 	} {
 		got, err := parseConfig([]byte(c.json))
-		if (err == nil) != c.ok || err != nil && !errors.Is(err, plugin.ErrBadConfig) || err == nil && got != c.want {
+		if (err == nil) != c.ok || err != nil && !errors.Is(err, plugin.ErrBadConfig) || err == nil && !reflect.DeepEqual(got.Engine, c.want) {
 			t.Errorf("%s: %+v, %v", c.json, got, err)
+		}
+	}
+}
+
+// TestElectionConfig checks what the attributes of elections mean, in slots, and what must hold between them.
+func TestElectionConfig(t *testing.T) {
+	byDefault := staking.Config{SlotMs: 500, Turn: 1, Params: staking.Params{Seats: 21, EpochSlots: 7200, Approvals: 30, UnbondingTicks: 3_628_800,
+		TrustingTicks: 2_419_200, MinStake: 1_000_000_000, SlashPPM: 50_000, SilenceTicks: 172_800, JailMissedTurns: 20}}
+	with := func(f func(*staking.Config)) staking.Config {
+		c := byDefault
+		f(&c)
+		return c
+	}
+	for _, c := range []struct {
+		json string
+		want staking.Config
+		says string // of an error
+	}{
+		{`{}`, byDefault, ""},
+		{`{"seats":7,"min_set":5,"approvals":3,"slash_ppm":1000000,"jail_missed_turns":2,"min_stake":"12"}`, with(func(c *staking.Config) {
+			c.Params.Seats, c.Params.MinSet, c.Params.Approvals, c.Params.SlashPPM, c.Params.JailMissedTurns, c.Params.MinStake = 7, 5, 3, 1_000_000, 2, 12
+		}), ""},
+		{`{"epoch":2100000000,"unbonding":10000000000,"trusting":5000000000,"silence":60000000001,"min_stake":0}`, with(func(c *staking.Config) {
+			c.Params.EpochSlots, c.Params.UnbondingTicks, c.Params.TrustingTicks, c.Params.SilenceTicks, c.Params.MinStake = 5, 20, 10, 121, 0
+		}), ""},
+		{`{"decay":"weekly"}`, with(func(c *staking.Config) { c.Decay = true }), ""},
+		{`{"decay":"daily"}`, byDefault, "decay"},
+		{`{"seats":0}`, byDefault, "seats"},
+		{`{"seats":513}`, byDefault, "seats"},
+		{`{"seats":3,"min_set":4}`, byDefault, "min_set 4 is above seats 3"},
+		{`{"epoch":1000000000}`, byDefault, "epoch"},
+		{`{"epoch":"1h"}`, byDefault, "epoch"},
+		{`{"epoch":60000000000}`, with(func(c *staking.Config) { c.Params.EpochSlots = 120 }), ""},
+		{`{"epoch":2000000000}`, byDefault, "make epochs longer"},
+		{`{"jail_missed_turns":1}`, byDefault, "jail_missed_turns"},
+		{`{"approvals":31}`, byDefault, "approvals"},
+		{`{"trusting":1814400000000000}`, byDefault, "trusting"},
+		{`{"unbonding":3600000000000}`, byDefault, "trusting"},
+		{`{"min_stake":-1}`, byDefault, "min_stake"},
+		{`{"min_stake":1.5}`, byDefault, "1.5"},
+		{`{"slash_ppm":1000001}`, byDefault, "slash_ppm"},
+		{`{"silence":20000000000}`, byDefault, "two rounds"},
+		{`{"turn":1000,"silence":10000000000000}`, byDefault, "two rounds"},
+		{`{"jail_missed_turns":0}`, byDefault, "jail_missed_turns"},
+	} {
+		got, err := parseConfig([]byte(c.json))
+		switch {
+		case c.says == "" && (err != nil || got.Staking != c.want):
+			t.Errorf("%s: %+v, %v, want %+v", c.json, got.Staking, err, c.want)
+		case c.says != "" && (!errors.Is(err, plugin.ErrBadConfig) || !strings.Contains(err.Error(), c.says)):
+			t.Errorf("%s: %v, want an error that says %q", c.json, err, c.says)
 		}
 	}
 }
@@ -62,7 +117,7 @@ func TestOpen(t *testing.T) {
 func TestDescribe(t *testing.T) {
 	info := Plugin().Describe()
 	ki, ok := info.Find(plugin.Consensus)
-	if !ok || info.Name != "dpospbft" || len(ki.Rules) != 1 || ki.Rules[0] != "1" {
+	if !ok || info.Name != "dpospbft" || len(ki.Rules) != 1 || ki.Rules[0] != "1" || !ki.HasModule {
 		t.Fatalf("%+v", info)
 	}
 	json := "{"
@@ -77,7 +132,7 @@ func TestDescribe(t *testing.T) {
 	}
 	got, err := parseConfig([]byte(json + "}"))
 	want, _ := parseConfig(nil)
-	if err != nil || got != want {
+	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("the schema's defaults are %+v (%v), those of the plugin %+v", got, err, want)
 	}
 }
@@ -113,7 +168,7 @@ func testStart() *consensus.Start {
 
 // TestBacklog shows that an engine whose core takes nothing stops taking events, rather than growing.
 func TestBacklog(t *testing.T) {
-	e := newEngine(pbft.Config{SlotMs: 50, Turn: 1})
+	e := NewEngine(pbft.Config{SlotMs: 50, Turn: 1}, nil)
 	defer e.Close()
 	s, err := e.Run(t.Context(), testStart())
 	if err != nil {
@@ -153,7 +208,7 @@ func TestBacklog(t *testing.T) {
 
 // TestClosedEngine checks that a closed engine runs nothing.
 func TestClosedEngine(t *testing.T) {
-	e := newEngine(pbft.Config{SlotMs: 50, Turn: 1})
+	e := NewEngine(pbft.Config{SlotMs: 50, Turn: 1}, nil)
 	s, err := e.Run(t.Context(), testStart())
 	if err != nil {
 		t.Fatal(err)
@@ -169,4 +224,60 @@ func TestClosedEngine(t *testing.T) {
 	if _, err := e.Run(t.Context(), testStart()); !errors.Is(err, consensus.ErrClosed) {
 		t.Errorf("run: %v", err)
 	}
+}
+
+// TestInstance checks that an instance has both faces, that what the engine finds reaches the module, and that closing it
+// closes both.
+func TestInstance(t *testing.T) {
+	v, err := Plugin().Open(t.Context(), nil, plugin.OpenRequest{Kind: plugin.Consensus})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := v.(*Instance)
+	if i.Engine.onEvidence == nil {
+		t.Error("the engine keeps what it finds to itself")
+	}
+	i.Engine.onEvidence([]byte("junk")) // is dropped
+	if err := i.ValidateParams(t.Context(), map[string][]byte{"consensus.seats": []byte("7"), "consensus.epoch": []byte("3600000000000")}); err != nil {
+		t.Error(err)
+	}
+	if err := i.ValidateParams(t.Context(), map[string][]byte{"consensus.slot": []byte("7")}); !errors.Is(err, module.ErrBadParams) {
+		t.Errorf("a parameter that cannot change: %v", err)
+	}
+	if err := i.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := i.Run(t.Context(), testStart()); !errors.Is(err, consensus.ErrClosed) {
+		t.Errorf("run: %v", err)
+	}
+	if _, err := i.Check(t.Context(), nil); !errors.Is(err, module.ErrClosed) {
+		t.Errorf("check: %v", err)
+	}
+}
+
+// TestGoverned checks which attributes the chain may change, and that the module takes every bound of theirs by name.
+func TestGoverned(t *testing.T) {
+	ki, _ := Plugin().Describe().Find(plugin.Consensus)
+	m := staking.New(mustParse(t).Staking)
+	got := []string{}
+	for _, a := range ki.Schema.Attributes {
+		if !a.Governed {
+			continue
+		}
+		got = append(got, a.Name)
+		if err := m.ValidateParams(t.Context(), map[string][]byte{"consensus." + a.Name: []byte(a.Default)}); err != nil {
+			t.Error(err)
+		}
+	}
+	if want := "seats epoch approvals unbonding min_stake slash_ppm silence jail_missed_turns"; strings.Join(got, " ") != want {
+		t.Errorf("governed are %v, want %s", got, want)
+	}
+}
+
+func mustParse(t *testing.T) settings {
+	s, err := parseConfig(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }

@@ -8,10 +8,16 @@ import (
 
 // learn takes a proof from a peer; nil is none.
 func (m *Machine) learn(from types.Hash, p *Proof) {
-	if p == nil || m.halted {
+	if p == nil || m.halted || m.over != nil {
 		return
 	}
 	ref := p.Ref()
+	if p.Epoch() != m.set.Epoch {
+		if p.Commit != nil && m.nodes[ref.ID] == nil {
+			m.compare(p.Commit)
+		}
+		return
+	}
 	n := m.nodes[ref.ID]
 	if n == nil && (ref.Slot <= m.final.h.Slot || p.Height() <= m.final.h.Height) {
 		if p.Commit != nil {
@@ -27,6 +33,9 @@ func (m *Machine) learn(from types.Hash, p *Proof) {
 		return
 	}
 	if m.verifyProof(p) != nil {
+		return
+	}
+	if m.checkOwnProof(p); m.halted {
 		return
 	}
 	if n == nil {

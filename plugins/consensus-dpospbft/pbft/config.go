@@ -3,6 +3,9 @@ package pbft
 import (
 	"fmt"
 
+	"github.com/oasisprotocol/curve25519-voi/primitives/ed25519"
+	"github.com/oasisprotocol/curve25519-voi/primitives/ed25519/extra/ecvrf"
+
 	"github.com/paloalto-chain/paloalto/sdk/types"
 )
 
@@ -17,6 +20,11 @@ type Config struct {
 	Verifier Verifier
 
 	rules rules
+	count func(branch string) // if not nil: is told which ways are taken, for simulations
+	twin  bool                // simulations of adversaries run several instances of one key: that is no reason to stop
+
+	maxSuffix uint64 // types.MaxSuffix; tests make it smaller
+	maxTree   int    // the constant of that name; tests make it smaller
 }
 
 // Verifier checks signatures.
@@ -27,6 +35,8 @@ type Verifier interface {
 	Certificate(c *types.Certificate, chain types.Hash, set *types.Set) error
 	// Batch checks signatures of several keys over messages of their own: all of them, or an error.
 	Batch(keys []types.PublicKey, msgs, sigs [][]byte) error
+	// VRF checks a proof of an input by ECVRF-EDWARDS25519-SHA512-ELL2, RFC 9381.
+	VRF(key types.PublicKey, input, proof []byte) error
 }
 
 // rules switches single rules off. All are on in the zero value, which is all that other packages can have; the tests show
@@ -41,6 +51,16 @@ type rules struct {
 	anyJustify  bool // justify need not be an ancestor
 	noBackoff   bool
 	forgetVotes bool // vote records are not read at a restart
+	earlySet    bool // the next set takes over when the closing block has a PrepareQC
+	keepSuffix  bool // blocks after the closing block become final as well
+	noShun      bool // blocks of those that have broken the rules are prepared
+}
+
+// tick tells that a way was taken.
+func (m *Machine) tick(branch string) {
+	if m.cfg.count != nil {
+		m.cfg.count(branch)
+	}
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -53,6 +73,13 @@ func (c Config) withDefaults() (Config, error) {
 	if c.MaxUnfinal == 0 {
 		c.MaxUnfinal = 1800
 	}
+	if c.maxSuffix == 0 {
+		c.maxSuffix = types.MaxSuffix
+	}
+	if c.maxTree == 0 {
+		c.maxTree = maxTree
+	}
+	c.twin = c.twin || c.rules.forgetVotes
 	if c.Verifier == nil {
 		c.Verifier = plainVerifier{}
 	}
@@ -60,6 +87,16 @@ func (c Config) withDefaults() (Config, error) {
 }
 
 type plainVerifier struct{}
+
+func (plainVerifier) VRF(key types.PublicKey, input, proof []byte) error {
+	if key.Validate() != nil || key.Scheme != types.SchemeEd25519 {
+		return types.ErrBadSignature
+	}
+	if ok, _ := ecvrf.Verify(ed25519.PublicKey(key.Key), proof, input); !ok {
+		return types.ErrBadSignature
+	}
+	return nil
+}
 
 func (plainVerifier) Signature(key types.PublicKey, msg, sig []byte) error {
 	return types.VerifySignature(key, msg, sig)

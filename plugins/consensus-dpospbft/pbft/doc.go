@@ -32,6 +32,27 @@
 // Back-off: with g = height(p) - height(p's finalRef) and k = min(4, bitlen(g / (8·turn))), slot s is usable on p only if 2^k
 // divides it, so that slots thin out when the network is slower than a slot.
 //
+// # Epochs
+//
+// A block whose header names a next set closes its epoch. Blocks of the epoch that descend from it, the suffix, carry votes
+// and nothing else: a certificate for one of them says that the closing block is final, and they are dropped with that. The
+// next set takes over only then, so that there are never two sets at work on one chain. Its first block stands on the closing
+// block X, which justifies itself there; votes, lock and highest QC start from X, and back-off is counted from it. What a
+// node has signed in an epoch bars its slots in all later ones, and who knows X to be final signs nothing in the old epoch any
+// more, over restarts as well. To peers whose status is of an older epoch a node shows how that ended.
+//
+// # Evidence
+//
+// Signed proposals and votes are kept until the final block is a good deal further on, so that a second one in a slot, or
+// a hop over an own COMMIT, is noticed (package evidence). Who holds evidence does not prepare the offender's blocks for the
+// rest of the epoch.
+//
+// # Clocks and keys
+//
+// Safety needs no clock. All the same a node that finds most producers that it hears of in another slot signs nothing until
+// they agree, lest it burn its slots of the future; it follows its clock back when that is put right. A node that is shown a
+// signature of its own key which its log does not have stops for good.
+//
 // # src
 //
 // A vote's src is the slot of the certified ancestor on whose strength it was given. It matters for accountability only, and
@@ -47,6 +68,8 @@
 // # Bounds
 //
 // Hostile input is normal. Every message has a size limit; votes are kept per seat, the newest only; blocks that do not
-// connect, blocks ahead of their time, wanted blocks and peers are kept up to fixed numbers; the tree above the last final
-// block ends at maxTree blocks, far beyond what the back-off allows in a day without finality.
+// connect, blocks ahead of their time, messages of the next epoch, wanted blocks and peers are kept up to fixed numbers; the
+// tree above the last final block ends at maxTree blocks, far beyond what the back-off allows in a day without finality, and then
+// lets go of what has no PrepareQC; a suffix ends at types.MaxSuffix blocks. In a tree that is full, and a while before a suffix
+// ends, blocks are made beside one another, a few now and then.
 package pbft

@@ -1,80 +1,64 @@
 package pbft
 
 import (
-	"fmt"
 	"slices"
 
+	"github.com/paloalto-chain/paloalto/plugins/consensus-dpospbft/evidence"
 	"github.com/paloalto-chain/paloalto/sdk/types"
 )
 
-// Kinds of evidence: one seat has signed two different things of a kind in one slot.
-const (
-	evidenceProposal byte = 1 + iota // E1
-	evidencePrepare                  // E2
-	evidenceCommit                   // E3
-)
-
-// Evidence shows that a seat has signed twice in a slot.
-type Evidence struct {
-	Kind       byte
-	Epoch      uint64
-	Slot       uint64
-	Seat       uint32
-	A, B       []byte // the payloads that were signed
-	SigA, SigB []byte
-}
-
-const maxPayload = 256
-
-// Encode returns the evidence's bytes.
-func (v *Evidence) Encode() []byte {
-	e := types.NewEncoder(400)
-	e.Byte(messageVersion)
-	e.Byte(v.Kind)
-	e.Uint(v.Epoch)
-	e.Uint(v.Slot)
-	e.Uint(uint64(v.Seat))
-	e.Blob(v.A)
-	e.Raw(v.SigA)
-	e.Blob(v.B)
-	e.Raw(v.SigB)
-	return e.Bytes()
-}
-
-// DecodeEvidence is the inverse of [Evidence.Encode]. It verifies no signature.
-func DecodeEvidence(b []byte) (*Evidence, error) {
-	d := types.NewDecoder(b)
-	if x := d.Byte(); x != messageVersion {
-		d.Fail("version %d is unknown", x)
-	}
-	v := &Evidence{Kind: d.Byte(), Epoch: d.Uint(), Slot: d.Uint(), Seat: d.Uint32()}
-	v.A, v.SigA = d.Blob(maxPayload), d.Raw(sigBytes)
-	v.B, v.SigB = d.Blob(maxPayload), d.Raw(sigBytes)
-	if v.Kind < evidenceProposal || v.Kind > evidenceCommit {
-		d.Fail("kind %d is unknown", v.Kind)
-	}
-	if err := d.Finish(); err != nil {
-		return nil, fmt.Errorf("evidence: %w", err)
-	}
-	return v, nil
-}
-
 // accusation is what evidence is kept once for.
 type accusation struct {
-	kind byte
+	kind evidence.Kind
 	seatSlot
+	large bool
 }
 
-const maxAccusations = 1024
+// maxOffences is how much evidence against one seat is told of in an epoch. One piece is enough to remove it, if it fits a block's
+// extension; those that do not are counted apart, so that nobody hides an offence behind such.
+const (
+	maxOffences = 8
+	extensible  = types.MaxExtensionBytes - 64
+)
 
-func (m *Machine) accuse(kind byte, seat int, slot uint64, a, sigA, b, sigB []byte) {
-	k := accusation{kind, seatSlot{seat, slot}}
-	if m.accused[k] || len(m.accused) >= maxAccusations {
+// accuse tells of evidence. From now on this node does not prepare the offender's blocks.
+func (m *Machine) accuse(e *epoch, v *evidence.Evidence) {
+	if e == m.epoch && int(v.Seat) == m.seat {
+		if m.foreign(v.Kind.String(), v.Slot); m.halted {
+			return
+		}
+	}
+	if v.Slot <= e.start {
+		return // nobody is convicted of what it signs in an epoch for slots before it
+	}
+	raw, seat := v.Encode(), int(v.Seat)
+	k, told := accusation{v.Kind, seatSlot{seat, v.Slot}, len(raw) > extensible}, e.offences
+	if k.large {
+		told = e.large
+	}
+	if len(raw) > evidence.MaxBytes || e.accused[k] || told[seat] >= maxOffences {
 		return
 	}
-	m.accused[k] = true
-	v := Evidence{Kind: kind, Epoch: m.set.Epoch, Slot: slot, Seat: uint32(seat), A: a, B: b, SigA: sigA, SigB: sigB}
-	m.out.Evidence = append(m.out.Evidence, v.Encode())
+	e.accused[k] = true
+	m.tick("evidence " + v.Kind.String())
+	told[seat]++
+	m.out.Evidence = append(m.out.Evidence, raw)
+}
+
+// pruneSigned forgets what was signed up to a slot.
+func (e *epoch) pruneSigned(slot uint64) {
+	e.prepares.prune(slot)
+	e.commits.prune(slot)
+	for k := range e.seen {
+		if k.slot <= slot {
+			delete(e.seen, k)
+		}
+	}
+	for k := range e.accused {
+		if k.slot <= slot {
+			delete(e.accused, k)
+		}
+	}
 }
 
 // firstSeen are the blocks of a seat and slot.
@@ -86,22 +70,76 @@ type firstSeen struct {
 const maxSeen = 4096
 
 // noteProposal remembers a signed header; a second one in a slot is evidence. It tells whether the block should be taken.
-func (m *Machine) noteProposal(seat int, slot uint64, id types.BlockID, sig []byte) bool {
+func (m *Machine) noteProposal(e *epoch, seat int, slot uint64, id types.BlockID, sig []byte) bool {
 	k := seatSlot{seat, slot}
-	f := m.seen[k]
+	f := e.seen[k]
 	if f == nil {
-		if len(m.seen) < maxSeen {
-			m.seen[k] = &firstSeen{sig, []types.BlockID{id}}
+		if len(e.seen) < maxSeen {
+			e.seen[k] = &firstSeen{sig, []types.BlockID{id}}
 		}
 		return true
 	}
 	if slices.Contains(f.ids, id) {
 		return true
 	}
-	m.accuse(evidenceProposal, seat, slot, ProposePayload(f.ids[0], slot), f.sig, ProposePayload(id, slot), sig)
+	m.accuse(e, evidence.Pair(evidence.Propose, e.set.Epoch, uint32(seat), evidence.Signed{Slot: slot, ID: f.ids[0], Sig: f.sig},
+		evidence.Signed{Slot: slot, ID: id, Sig: sig}))
 	if len(f.ids) >= maxRivals {
 		return false
 	}
 	f.ids = append(f.ids, id)
 	return true
+}
+
+// lateProposal looks at a header that can be of no use any more, but may be a second one.
+func (m *Machine) lateProposal(e *epoch, h *types.Header, sig []byte) {
+	seat, ok := e.seats[h.Producer]
+	if !ok || h.Slot > m.slot+aheadSlots || e.accused[accusation{evidence.Propose, seatSlot{seat, h.Slot}, false}] {
+		return
+	}
+	id := h.ID()
+	if f := e.seen[seatSlot{seat, h.Slot}]; f != nil && slices.Contains(f.ids, id) {
+		return
+	}
+	if m.verify(e, seat, PurposePropose, ProposePayload(id, h.Slot), sig) {
+		m.noteProposal(e, seat, h.Slot, id, sig)
+	}
+}
+
+// cross compares a vote with those of the other kind by its seat.
+func (m *Machine) cross(e *epoch, v *vote, prepare bool) {
+	if prepare {
+		for _, c := range slices.Backward(e.commits.seats[v.seat]) { // the nearest first: that takes the fewest headers
+			if v.src < c.slot && c.slot < v.slot {
+				m.hop(e, c, v)
+			}
+		}
+		return
+	}
+	for _, p := range e.prepares.seats[v.seat] {
+		if p.src < v.slot && v.slot < p.slot {
+			m.hop(e, v, p)
+		}
+	}
+}
+
+// hop looks whether the block of a PREPARE descends from that of an older COMMIT. If it does not, and its src lies below, that
+// is evidence. Without the headers that show it there is none.
+func (m *Machine) hop(e *epoch, commit, prepare *vote) {
+	n := m.nodes[prepare.id]
+	if n == nil || n.h.Slot != prepare.slot || n.h.Height != prepare.height || n.h.Epoch != e.set.Epoch {
+		return
+	}
+	headers := []*types.Header{n.h}
+	for n.h.Slot > commit.slot {
+		if n = n.parent; n == nil || len(headers) == evidence.MaxHeaders {
+			return
+		}
+		headers = append(headers, n.h)
+	}
+	if n.id == commit.id {
+		return
+	}
+	m.accuse(e, &evidence.Evidence{Kind: evidence.Hop, Epoch: e.set.Epoch, Slot: prepare.slot, Seat: prepare.seat, A: commit.signed(), B: prepare.signed(),
+		Headers: headers})
 }

@@ -8,19 +8,22 @@ import (
 	"github.com/paloalto-chain/paloalto/sdk/types"
 )
 
-// plant starts the tree anew with a final block.
-func (m *Machine) plant(h *types.Header, cert *types.Certificate) error {
+// plant starts the tree anew with a final block of this epoch, or with genesis.
+func (m *Machine) plant(h *types.Header, proof *types.Finality) error {
 	id := h.ID()
-	x, err := extraOf(h, id, m.set.Epoch)
+	x, err := extraOf(h, id)
 	if err != nil {
 		return err
 	}
-	if h.Chain != m.chain {
-		return fmt.Errorf("the final block is of chain %s, this is %s", h.Chain.Short(), m.chain.Short())
+	if h.Chain != m.chain || h.Epoch != m.set.Epoch {
+		return fmt.Errorf("the final block is of epoch %d of chain %s, this is epoch %d of %s", h.Epoch, h.Chain.Short(), m.set.Epoch, m.chain.Short())
 	}
-	n := &node{id: id, h: h, x: x, state: checked, final: true, fin: cert}
-	if cert != nil {
-		n.proof = &Proof{Commit: cert}
+	n := &node{id: id, h: h, x: x, hx: x, state: checked, final: true, show: proof}
+	if h.Closes() {
+		n.closing = n
+	}
+	if proof != nil && len(proof.Suffix) == 0 {
+		n.fin, n.proof = proof.Cert, &Proof{Commit: proof.Cert}
 	}
 	for _, old := range m.nodes {
 		old.waits = false
@@ -39,15 +42,31 @@ func (m *Machine) raiseLock() {
 	}
 }
 
-// finalise makes a checked block with a certificate final, and its ancestors.
+// finalise acts upon a certificate for a block of the tree: it is final itself, or if it comes after the closing block of its
+// epoch, that block is.
 func (m *Machine) finalise(n *node, tell bool) {
-	if n.final || m.halted {
+	proof := &types.Finality{Cert: n.fin}
+	x := n
+	if n.suffix() && !m.cfg.rules.keepSuffix {
+		for x != n.closing {
+			proof.Suffix = append(proof.Suffix, x.h)
+			x = x.parent
+		}
+		slices.Reverse(proof.Suffix)
+		m.tick("final by a block after it")
+	}
+	m.settle(x, proof, tell)
+}
+
+// settle makes a checked block final, and its ancestors.
+func (m *Machine) settle(n *node, proof *types.Finality, tell bool) {
+	if n.final || m.halted || m.over != nil {
 		return
 	}
 	var path []*node
 	for b := n; b != m.final; b = b.parent {
 		if b == nil || b.final {
-			m.conflict(n.fin)
+			m.conflict(proof.Cert)
 			return
 		}
 		path = append(path, b)
@@ -65,12 +84,17 @@ func (m *Machine) finalise(n *node, tell bool) {
 		if tell {
 			f := consensus.Final{Block: b.id}
 			if b == n {
-				f.Cert = n.fin
+				f.Proof = proof
 			}
 			m.out.Final = append(m.out.Final, f)
 		}
 	}
-	m.final = n
+	m.final, n.show = n, proof
+	m.quietSince = m.slot
+	if n.closing != nil {
+		m.over, m.overNext = n, n.closing.next
+		m.persist(epochRecord(n, m.overNext))
+	}
 	m.raiseLock()
 	m.trim()
 	m.rechoose()
@@ -103,21 +127,11 @@ func (m *Machine) trim() {
 	}
 }
 
-// prune forgets what the final block has settled.
+// prune forgets what the final block has settled. What somebody has signed is kept for a while: a second signature for the
+// same slot may come late.
 func (m *Machine) prune() {
 	slot := m.final.h.Slot
-	m.prepares.prune(slot)
-	m.commits.prune(slot)
-	for k := range m.seen {
-		if k.slot <= slot {
-			delete(m.seen, k)
-		}
-	}
-	for k := range m.accused {
-		if k.slot <= slot {
-			delete(m.accused, k)
-		}
-	}
+	m.pruneSigned(slot - min(slot, windowSlots))
 	old := func(p *pending) bool { return p.p.Header.Slot <= slot || p.p.Header.Height <= m.final.h.Height }
 	m.orphans = slices.DeleteFunc(m.orphans, old)
 	m.early = slices.DeleteFunc(m.early, old)
@@ -131,16 +145,14 @@ func (m *Machine) prune() {
 }
 
 // compare looks at a certificate for a block that is not in the tree, at or below the final block: if it is valid and
-// another block of that height is final here, the chain is broken.
+// another block of that height is final here, the chain is broken. Where another epoch's block is final here, the certificate
+// may be for a block after the closing one, which says nothing of that height.
 func (m *Machine) compare(c *types.Certificate) {
-	if c.Slot == 0 || c.Height > m.final.h.Height || c.Height < m.root.h.Height {
+	set := m.setOf(c.Epoch)
+	if set == nil || c.Slot == 0 || c.Height > m.final.h.Height || c.Height < m.root.h.Height {
 		return
 	}
-	a := m.final
-	for a != nil && a.h.Height > c.Height {
-		a = a.parent
-	}
-	if a != nil && a.id != c.Block && m.verifyCert(c) == nil {
+	if a := m.finalAt(c.Height); a != nil && a.id != c.Block && a.h.Epoch == c.Epoch && m.cfg.Verifier.Certificate(c, m.chain, set) == nil {
 		m.conflict(c)
 	}
 }
@@ -149,8 +161,8 @@ func (m *Machine) compare(c *types.Certificate) {
 // seats has broken the rules.
 func (m *Machine) conflict(c *types.Certificate) {
 	var mine, theirs []byte
-	if m.final.fin != nil {
-		mine = m.final.fin.Encode()
+	if p := m.final.show; p != nil {
+		mine = p.Cert.Encode()
 	}
 	if c != nil {
 		theirs = c.Encode()
@@ -160,19 +172,21 @@ func (m *Machine) conflict(c *types.Certificate) {
 }
 
 // onFinalised takes over what the core has found out by itself.
-func (m *Machine) onFinalised(h *types.Header, c *types.Certificate) {
-	if h == nil || c == nil || h.Chain != m.chain || c.Block != h.ID() || c.Slot != h.Slot || c.Height != h.Height {
+func (m *Machine) onFinalised(e *consensus.Finalised) {
+	h, proof := e.Header, e.Proof
+	if h == nil || proof == nil || h.Chain != m.chain || proof.Links(h) != nil || m.over != nil {
 		return
 	}
-	n := m.nodes[c.Block]
+	id, c := h.ID(), proof.Cert
+	n := m.nodes[id]
 	if n != nil && n.final {
 		return
 	}
 	if h.Height <= m.final.h.Height {
-		m.compare(c)
+		m.compareBlock(h, id, c)
 		return
 	}
-	if m.verifyCert(c) != nil {
+	if h.Epoch != m.set.Epoch || h.Closes() && !fits(h, e.Next) && (n == nil || n.next == nil) || m.verifyCert(c) != nil {
 		return
 	}
 	if n == nil {
@@ -180,23 +194,35 @@ func (m *Machine) onFinalised(h *types.Header, c *types.Certificate) {
 			m.conflict(c)
 			return
 		}
-		if m.plant(h, c) != nil {
+		if m.plant(h, proof) != nil {
+			return
+		}
+		m.quietSince = m.slot
+		if h.Closes() {
+			m.final.next = e.Next
+			m.over, m.overNext = m.final, e.Next
+			m.persist(epochRecord(m.final, e.Next))
 			return
 		}
 		m.prune()
-		m.adopt(c.Block)
+		m.adopt(id)
 		m.tryBuild()
 		return
 	}
-	n.fin = c
+	if h.Closes() {
+		m.takeNext(n, e.Next)
+	}
 	for b := n; b != nil && !b.final; b = b.parent {
 		b.state = checked
 	}
-	if n.proof == nil {
-		n.proof = &Proof{Commit: c}
+	if len(proof.Suffix) == 0 {
+		n.fin = c
+		if n.proof == nil {
+			n.proof = &Proof{Commit: c}
+		}
 	}
-	m.finalise(n, false)
-	if m.halted {
+	m.settle(n, proof, false)
+	if m.halted || m.over != nil {
 		return
 	}
 	for _, k := range n.kids {
@@ -208,9 +234,20 @@ func (m *Machine) onFinalised(h *types.Header, c *types.Certificate) {
 	m.tryBuild()
 }
 
-// finalAtOnce is the rule onePhase: a quorum of PREPAREs is final.
+// compareBlock is compare for a block whose header is known.
+func (m *Machine) compareBlock(h *types.Header, id types.BlockID, c *types.Certificate) {
+	set := m.setOf(h.Epoch)
+	if set == nil || h.Height == 0 || h.Height < m.root.h.Height {
+		return
+	}
+	if a := m.finalAt(h.Height); a != nil && a.id != id && m.cfg.Verifier.Certificate(c, m.chain, set) == nil {
+		m.conflict(c)
+	}
+}
+
+// finalAtOnce is the rule onePhase, and for closing blocks earlySet: a quorum of PREPAREs is final.
 func (m *Machine) finalAtOnce(n *node) {
-	if n.final || n.proof.Prepare == nil {
+	if n.final || n.proof == nil || n.proof.Prepare == nil || n.state != checked || !m.cfg.rules.onePhase && !(m.cfg.rules.earlySet && n.h.Closes()) {
 		return
 	}
 	q := n.proof.Prepare

@@ -12,15 +12,24 @@ import (
 type Machine struct {
 	cfg       Config
 	chain     types.Hash
-	set       *types.Set
-	setHash   types.Hash
-	seats     map[types.Hash]int // by hash of the key
-	seat      int                // of this node; -1 if it only follows
 	key       types.Hash
 	genesisMs uint64
 
-	now  uint64 // the largest time that an event has carried
+	*epoch                       // in force
+	past     *epoch              // the one before, while evidence about it may come
+	over     *node               // the epoch's closing block that has just become final: the event ends with the next epoch
+	overNext *types.Set          // the set of that
+	hand     *HandOver           // the closing block is final, and has not been checked here
+	hands    []*HandOver         // how the last epochs ended
+	handed   map[types.Hash]bool // who was shown one in this slot
+	ahead    []aheadMsg          // messages of the next epoch
+
+	now  uint64 // the last time that an event has carried, but for small steps back
 	slot uint64 // at now
+
+	voteFrom, buildFrom    uint64 // slots before which the clock is not trusted without others
+	clockOff               bool   // most of those that are heard have another time
+	clocksOff, clocksHeard int
 
 	nodes     map[types.BlockID]*node
 	root      *node // the oldest that is kept: an ancestor of final, or final
@@ -29,10 +38,6 @@ type Machine struct {
 	head      *node
 	open      int     // blocks in the tree above final
 	uncovered []*node // with a proof or votes whose src values need proofs that are missing
-
-	prepares, commits *votebook
-	seen              map[seatSlot]*firstSeen // proposals, for evidence and against floods
-	accused           map[accusation]bool
 
 	durable
 	own        *types.Header // proposal of lastProduced, if it came so far
@@ -50,9 +55,13 @@ type Machine struct {
 	out         consensus.Ready
 	headChanged bool
 	wake        uint64 // as last told
-	snapMin     int    // bytes of records below which no snapshot is taken
-	sinceSnap   int    // bytes of the records since the last snapshot
-	snapBytes   int    // bytes of what was persisted with the last snapshot
+	quietSince  uint64 // slot in which something became final last
+	trouble     string
+	troubleTold string
+	snapMin     int // bytes of records below which no snapshot is taken
+	sinceSnap   int // bytes of the records since the last snapshot
+	snapBytes   int // bytes of what was persisted with the last snapshot
+	replaying   bool
 	halted      bool
 	haltedFor   string
 }
@@ -64,12 +73,15 @@ type durable struct {
 	forkSlot     uint64
 	lastCommit   voted
 	lock         Ref // the last commit's block, or a final one above it
+
+	prepFloor, commitFloor uint64 // the last slots that were voted in in earlier epochs: slots are used once over all of them
+	signFrom               uint64 // the first epoch that is not over as far as this node knows
 }
 
 // voted is an own vote.
 type voted struct {
-	Slot, Height, Src uint64
-	ID                types.BlockID
+	Epoch, Slot, Height, Src uint64
+	ID                       types.BlockID
 }
 
 func (v voted) ref() Ref { return Ref{v.Slot, v.ID} }
@@ -107,31 +119,39 @@ func New(cfg Config, start *consensus.Start) (*Machine, error) {
 	if err := start.Set.Validate(); err != nil {
 		return nil, fmt.Errorf("start: %w: %w", consensus.ErrInvalid, err)
 	}
-	n := len(start.Set.Seats)
 	m := &Machine{
-		cfg: cfg, chain: start.Genesis.Chain, set: start.Set, setHash: start.Set.Hash(), seats: make(map[types.Hash]int, n), seat: -1,
-		genesisMs: start.GenesisTimeMs, now: start.NowMs, nodes: map[types.BlockID]*node{}, prepares: newVotebook(n), commits: newVotebook(n),
-		seen: map[seatSlot]*firstSeen{}, accused: map[accusation]bool{}, snapMin: snapMinBytes, heights: map[uint64]bool{},
-	}
-	for i := range m.set.Seats {
-		m.seats[m.set.Seats[i].Key.Hash()] = i
+		cfg: cfg, chain: start.Genesis.Chain, genesisMs: start.GenesisTimeMs, now: start.NowMs, nodes: map[types.BlockID]*node{},
+		handed: map[types.Hash]bool{}, snapMin: snapMinBytes, heights: map[uint64]bool{},
 	}
 	if start.Key != nil {
 		m.key = start.Key.Hash()
-		if s, ok := m.seats[m.key]; ok {
-			m.seat = s
-		}
 	}
-	if err := m.plant(start.Final, start.FinalCert); err != nil {
+	m.epoch = newEpoch(start.Set, m.key)
+	m.slot = m.slotAt(m.now)
+	m.quietSince = m.slot
+	if x := start.EpochStart; x != nil {
+		m.start = x.Slot
+	}
+	if x := start.EpochStart; x != nil && start.EpochProof != nil && fits(x, start.Set) {
+		m.hands = append(m.hands, &HandOver{Header: x, Next: start.Set, Proof: start.EpochProof})
+	}
+	if err := m.plant(start.Final, start.FinalProof); err != nil {
+		return nil, fmt.Errorf("start: %w: %w", consensus.ErrInvalid, err)
+	}
+	if err := m.begin(start.Next); err != nil {
 		return nil, fmt.Errorf("start: %w: %w", consensus.ErrInvalid, err)
 	}
 	if err := m.restore(start); err != nil {
 		return nil, fmt.Errorf("start: %w: %w", consensus.ErrBadState, err)
 	}
-	m.slot = m.slotAt(m.now)
 	m.headChanged = true
+	if last := max(m.final.h.Slot, m.head.h.Slot, m.lastProduced, m.lastPrep.Slot, m.prepFloor); m.slot > last+jumpSlots && len(m.set.Seats) > 1 {
+		m.buildFrom = m.slot + waitSlots
+	}
 	m.signAgain()
 	m.onSlot()
+	m.turn()
+	m.trouble = m.diagnose()
 	return m, nil
 }
 
@@ -151,13 +171,16 @@ func (m *Machine) Step(e consensus.Event) error {
 		m.onBuilt(e)
 	case *consensus.Checked:
 		m.advance(e.NowMs)
-		m.onChecked(e.Block, e.OK)
+		m.onChecked(e)
 	case *consensus.Finalised:
+		m.onFinalised(e) // before time moves, or the engine might find out by itself and tell what the core knows
+		m.turn()
 		m.advance(e.NowMs)
-		m.onFinalised(e.Header, e.Cert)
 	default:
 		return fmt.Errorf("step: event %T: %w", e, consensus.ErrInvalid)
 	}
+	m.turn()
+	m.trouble = m.diagnose()
 	return nil
 }
 
@@ -165,7 +188,7 @@ func (m *Machine) Step(e consensus.Event) error {
 func (m *Machine) HasReady() bool {
 	o := &m.out
 	return len(o.Persist) > 0 || len(o.Sign) > 0 || len(o.Send) > 0 || o.Build != nil || len(o.Check) > 0 || m.headChanged ||
-		len(o.Final) > 0 || len(o.Evidence) > 0 || o.Halt != "" || m.wake != m.wakeAt()
+		len(o.Final) > 0 || len(o.Evidence) > 0 || o.Epoch != nil || o.Halt != "" || m.wake != m.wakeAt() || m.trouble != m.troubleTold
 }
 
 // Ready returns what has come together since the last call.
@@ -176,6 +199,10 @@ func (m *Machine) Ready() *consensus.Ready {
 	if m.headChanged {
 		id := m.head.id
 		r.Head, m.headChanged = &id, false
+	}
+	if m.trouble != m.troubleTold {
+		t := m.trouble
+		r.Trouble, m.troubleTold = &t, t
 	}
 	m.wake = m.wakeAt()
 	r.WakeAtMs = m.wake
@@ -192,24 +219,29 @@ func (m *Machine) Backlog() int {
 func (m *Machine) Halted() string { return m.haltedFor }
 
 func (m *Machine) onMessage(from types.Hash, payload []byte) {
-	msg, err := DecodeMessage(payload)
-	if err != nil {
+	if msg, err := DecodeMessage(payload); err == nil {
+		m.dispatch(from, msg, payload)
+	}
+}
+
+func (m *Machine) dispatch(from types.Hash, msg Message, raw []byte) {
+	if m.halted {
 		return
 	}
 	switch msg := msg.(type) {
 	case *Proposal:
-		m.onProposal(from, msg, false)
+		m.onProposal(from, msg)
 	case *Prepare:
-		m.onPrepare(from, msg, payload)
+		m.onPrepare(from, msg, raw)
 	case *Commit:
-		m.onCommit(from, msg, payload)
+		m.onCommit(from, msg, raw)
 	case *Status:
 		m.onStatus(from, msg)
 	case *GetHeaders:
 		m.onGetHeaders(from, msg)
 	case *Headers:
 		for _, p := range msg.Items {
-			m.onProposal(from, p, true)
+			m.onProposal(from, p)
 		}
 	case *GetProofs:
 		m.onGetProofs(from, msg)
@@ -217,15 +249,25 @@ func (m *Machine) onMessage(from types.Hash, payload []byte) {
 		for _, p := range msg.Items {
 			m.learn(from, p)
 		}
+	case *HandOver:
+		m.onHandOver(from, msg)
 	}
 }
 
-func (m *Machine) send(to types.Hash, msg Message) {
-	o := consensus.Outbound{Payload: EncodeMessage(msg)}
+func (m *Machine) send(to types.Hash, msg Message) { m.sendTo(to, EncodeMessage(msg)) }
+
+// sendTo sends an encoded message to a peer, or to all.
+func (m *Machine) sendTo(to types.Hash, payload []byte) {
+	o := consensus.Outbound{Payload: payload}
 	if !to.IsZero() {
 		o.To = []types.Hash{to}
 	}
 	m.out.Send = append(m.out.Send, o)
+}
+
+// silent tells whether this node signs nothing for now.
+func (m *Machine) silent() bool {
+	return m.seat < 0 || m.halted || m.over != nil || m.set.Epoch < m.signFrom || m.distrusts()
 }
 
 // sign asks for a signature over payload, which is appended to msg.
@@ -234,8 +276,8 @@ func (m *Machine) sign(purpose string, slot uint64, payload []byte, msg Message)
 }
 
 // verify checks a signature of a seat.
-func (m *Machine) verify(seat int, purpose string, payload, sig []byte) bool {
-	return m.cfg.Verifier.Signature(m.set.Seats[seat].Key, types.SignBytes(m.chain, purpose, payload), sig) == nil
+func (m *Machine) verify(e *epoch, seat int, purpose string, payload, sig []byte) bool {
+	return m.cfg.Verifier.Signature(e.set.Seats[seat].Key, types.SignBytes(m.chain, purpose, payload), sig) == nil
 }
 
 // halt ends the chain on this node.

@@ -1,6 +1,7 @@
 package pbft
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/paloalto-chain/paloalto/sdk/types"
@@ -30,6 +31,7 @@ const (
 	kindHeaders
 	kindGetProofs
 	kindProofs
+	kindHandOver
 )
 
 // Message is one of the types below.
@@ -65,6 +67,7 @@ type Commit struct {
 
 // Status says where a node stands. It is sent once a slot, and needs no signature: what it claims is proven or asked for.
 type Status struct {
+	Epoch      uint64
 	Slot       uint64 // of the sender's clock
 	Head       Ref
 	HeadHeight uint64
@@ -96,7 +99,8 @@ func EncodeMessage(msg Message) []byte {
 	return e.Bytes()
 }
 
-// DecodeMessage is the inverse of [EncodeMessage]. The result aliases b.
+// DecodeMessage is the inverse of [EncodeMessage]. The result does not alias b: a part that is kept would keep all that a peer has
+// sent with it.
 func DecodeMessage(b []byte) (Message, error) {
 	if len(b) > MaxMessageBytes {
 		return nil, fmt.Errorf("message: %w: %d bytes, at most %d are allowed", types.ErrMalformed, len(b), MaxMessageBytes)
@@ -114,7 +118,7 @@ func DecodeMessage(b []byte) (Message, error) {
 	case kindCommit:
 		msg = getCommit(d)
 	case kindStatus:
-		msg = &Status{Slot: d.Uint(), Head: getRef(d), HeadHeight: d.Uint(), High: getProof(d), Final: getCert(d)}
+		msg = &Status{Epoch: d.Uint(), Slot: d.Uint(), Head: getRef(d), HeadHeight: d.Uint(), High: getProof(d), Final: getCert(d)}
 	case kindGetHeaders:
 		q := &GetHeaders{Want: d.Hash()}
 		for range d.Count(maxLocator, 32) {
@@ -139,6 +143,8 @@ func DecodeMessage(b []byte) (Message, error) {
 	case kindProofs:
 		a := &Proofs{Items: getProofs(d, maxProofs)}
 		msg = a
+	case kindHandOver:
+		msg = getHandOver(d)
 	default:
 		d.Fail("kind %d is unknown", k)
 	}
@@ -161,8 +167,8 @@ func putProposal(e *types.Encoder, p *Proposal) {
 }
 
 func getProposal(d *types.Decoder) *Proposal {
-	b := d.Blob(types.MaxConsensusBytes + types.MaxShardBytes + 1024)
-	p := &Proposal{Justify: getProof(d), Cert: getCert(d), Sig: d.Raw(sigBytes)}
+	b := bytes.Clone(d.Blob(types.MaxHeaderBytes))
+	p := &Proposal{Justify: getProof(d), Cert: getCert(d), Sig: bytes.Clone(d.Raw(sigBytes))}
 	if d.Err() != nil {
 		return nil
 	}
@@ -189,7 +195,7 @@ func (v *Prepare) put(e *types.Encoder) {
 
 func getPrepare(d *types.Decoder) *Prepare {
 	return &Prepare{Epoch: d.Uint(), Slot: d.Uint(), Height: d.Uint(), ID: d.Hash(), Src: d.Uint(), Seat: d.Uint32(),
-		Support: getProofs(d, maxSupport), Sig: d.Raw(sigBytes)}
+		Support: getProofs(d, maxSupport), Sig: bytes.Clone(d.Raw(sigBytes))}
 }
 
 func (v *Commit) put(e *types.Encoder) {
@@ -205,11 +211,12 @@ func (v *Commit) put(e *types.Encoder) {
 
 func getCommit(d *types.Decoder) *Commit {
 	return &Commit{Epoch: d.Uint(), Slot: d.Uint(), Height: d.Uint(), ID: d.Hash(), Seat: d.Uint32(), Proof: getProof(d),
-		Sig: d.Raw(sigBytes)}
+		Sig: bytes.Clone(d.Raw(sigBytes))}
 }
 
 func (s *Status) put(e *types.Encoder) {
 	e.Byte(byte(kindStatus))
+	e.Uint(s.Epoch)
 	e.Uint(s.Slot)
 	putRef(e, s.Head)
 	e.Uint(s.HeadHeight)

@@ -3,7 +3,6 @@ package pbft
 import (
 	"slices"
 
-	"github.com/paloalto-chain/paloalto/sdk/consensus"
 	"github.com/paloalto-chain/paloalto/sdk/types"
 )
 
@@ -50,6 +49,9 @@ func (m *Machine) askHeaders(w *want, to types.Hash) {
 
 func (m *Machine) retryWants() {
 	m.wants = slices.DeleteFunc(m.wants, func(w *want) bool {
+		if m.hand != nil && m.hand.Header.ID() == w.id {
+			w.since = m.slot // nothing goes on without it
+		}
 		return m.nodes[w.id] != nil || m.slot > w.since+wantSlots || slices.Contains(m.bad, w.id)
 	})
 	for _, w := range m.wants {
@@ -85,7 +87,7 @@ func (m *Machine) onGetHeaders(from types.Hash, q *GetHeaders) {
 	for ; n != nil && !slices.Contains(q.Have, n.id); n = n.parent {
 		path = append(path, n)
 	}
-	if n == nil {
+	if n == nil && !slices.Contains(q.Have, m.root.h.Parent) {
 		return // the gap is wider than the tree: the core's network fills it
 	}
 	slices.Reverse(path)
@@ -106,7 +108,7 @@ func (m *Machine) onGetHeaders(from types.Hash, q *GetHeaders) {
 // proposalOf returns a block's header with the proofs that go with it.
 func (m *Machine) proposalOf(n *node) *Proposal {
 	p := &Proposal{Header: n.h, Sig: n.sig, Cert: n.cert}
-	if j := m.nodes[n.x.Justify.ID]; j != nil {
+	if j := m.nodes[n.hx.Justify.ID]; j != nil && j.h.Epoch == n.h.Epoch {
 		p.Justify = j.proof
 	}
 	return p
@@ -128,6 +130,11 @@ func (m *Machine) onGetProofs(from types.Hash, q *GetProofs) {
 }
 
 func (m *Machine) onStatus(from types.Hash, s *Status) {
+	m.hear(from, s.Slot)
+	if s.Epoch != m.set.Epoch {
+		m.answerOld(from, s.Epoch)
+		return
+	}
 	m.learn(from, s.High)
 	if s.Final != nil {
 		m.learn(from, &Proof{Commit: s.Final})
@@ -139,8 +146,4 @@ func (m *Machine) onStatus(from types.Hash, s *Status) {
 			m.want(s.Head.ID, from, true)
 		}
 	}
-}
-
-func (m *Machine) sendRaw(payload []byte) {
-	m.out.Send = append(m.out.Send, consensus.Outbound{Payload: payload})
 }

@@ -1,35 +1,25 @@
 package pbft
 
 import (
+	"bytes"
 	"fmt"
 
+	"github.com/paloalto-chain/paloalto/plugins/consensus-dpospbft/evidence"
 	"github.com/paloalto-chain/paloalto/sdk/types"
 )
 
 // Purposes under which a node signs for this protocol, besides types.PurposeCommit. The ordinal is always the slot.
 const (
-	PurposePropose = "propose"
-	PurposePrepare = "prepare"
+	PurposePropose = evidence.PurposePropose
+	PurposePrepare = evidence.PurposePrepare
 )
 
-// ProposePayload is what a leader signs: its header's id and slot.
-func ProposePayload(id types.BlockID, slot uint64) []byte {
-	e := types.NewEncoder(42)
-	e.Hash(id)
-	e.Uint(slot)
-	return e.Bytes()
-}
+// ProposePayload is what a leader signs.
+func ProposePayload(id types.BlockID, slot uint64) []byte { return evidence.ProposePayload(id, slot) }
 
-// PreparePayload is what a PREPARE signs. Like a commit's payload it starts with the hash of the set and the block's id.
+// PreparePayload is what a PREPARE signs.
 func PreparePayload(set types.Hash, epoch, slot, height uint64, id types.BlockID, src uint64) []byte {
-	e := types.NewEncoder(110)
-	e.Hash(set)
-	e.Hash(id)
-	e.Uint(epoch)
-	e.Uint(slot)
-	e.Uint(height)
-	e.Uint(src)
-	return e.Bytes()
+	return evidence.PreparePayload(set, epoch, slot, height, id, src)
 }
 
 const sigBytes = 64
@@ -61,6 +51,14 @@ func (p *Proof) Ref() Ref {
 		return Ref{p.Prepare.Slot, p.Prepare.ID}
 	}
 	return Ref{p.Commit.Slot, p.Commit.Block}
+}
+
+// Epoch is that of the proof.
+func (p *Proof) Epoch() uint64 {
+	if p.Prepare != nil {
+		return p.Prepare.Epoch
+	}
+	return p.Commit.Epoch
 }
 
 // Height is that of the block that the proof is for.
@@ -108,8 +106,15 @@ func getProof(d *types.Decoder) *Proof {
 	case proofPrepare:
 		q := &PrepareQC{Epoch: d.Uint(), Slot: d.Uint(), Height: d.Uint(), ID: d.Hash()}
 		last := int64(-1)
-		for range d.Count(types.MaxSeats, 2+sigBytes) {
-			v := PrepareSig{Seat: d.Uint32(), Src: d.Uint(), Sig: d.Raw(sigBytes)}
+		n := d.Count(types.MaxSeats, 2+sigBytes)
+		sigs := make([]byte, 0, n*sigBytes)
+		for i := range n {
+			v := PrepareSig{Seat: d.Uint32(), Src: d.Uint()}
+			sigs = append(sigs, d.Raw(sigBytes)...)
+			if d.Err() != nil {
+				return nil
+			}
+			v.Sig = sigs[i*sigBytes : (i+1)*sigBytes : (i+1)*sigBytes]
 			if int64(v.Seat) <= last {
 				d.Fail("seat %d does not ascend", v.Seat)
 			}
@@ -140,7 +145,7 @@ func putCert(e *types.Encoder, c *types.Certificate) {
 
 // getCert reads a certificate; nil stands for none.
 func getCert(d *types.Decoder) *types.Certificate {
-	b := d.Blob(types.MaxCertificateBytes)
+	b := bytes.Clone(d.Blob(types.MaxCertificateBytes))
 	if len(b) == 0 {
 		return nil
 	}

@@ -1,204 +1,501 @@
 package pbft
 
 import (
+	"bytes"
+	"flag"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/paloalto-chain/paloalto/plugins/consensus-dpospbft/evidence"
 	"github.com/paloalto-chain/paloalto/sdk/consensus"
 	"github.com/paloalto-chain/paloalto/sdk/types"
 )
 
-// puppets are three honest machines and a fourth seat whose key the test has. With a turn of 1000 slots, slots 3000 to 3999 are
-// the fourth's, so that every block is made by the adversary.
+var rewrite = flag.Bool("transcripts", false, "write the outcomes in testdata/transcripts again")
+
+// puppets are three honest machines, H1 to H3, and a fourth seat, A, whose key the transcript has. With a turn of 1000 slots,
+// slots 3000 to 3999 are the fourth's, so that every block is made by the adversary: block 7 is of slot 3007. Nothing is
+// delivered but by a line of the transcript:
+//
+//	block N on P justify J [slot S] [closes] [epoch E] [wrong proof] [salt S]   makes a block; G is genesis
+//	H1 P N        gives a block to H1
+//	H1 C N        gives it the block and all PREPAREs for it that there are
+//	H1 F N        gives it the block and all COMMITs
+//	H1 QC N [seats S,S]   gives it a status with a PrepareQC of those PREPAREs; a seat may be named twice
+//	A P N src M [seat S]   the adversary (or that seat, which is its as well) prepares N with another src
+//	H1 slot S [+MS]   tells it the time
+//	H1 restarts       from its journal
+//	H1 state, H1 journal   show what it is at, and the kinds of its records
+//
+// and ends with what came of it.
 type puppets struct {
-	t       *testing.T
-	set     *types.Set
+	rules   rules
+	ver     *simVerifier
+	sets    []*types.Set
 	genesis *types.Header
-	ms      [3]*Machine
+	hs      [3]*puppet
 	blocks  map[string]*Proposal
+	names   map[types.BlockID]string
 	ps, cs  map[string]map[int][]byte // signed votes: block, seat
 }
 
-func newPuppets(t *testing.T, r rules) *puppets {
-	s := newSim(1, plan{n: 4, slotMs: 500, turn: 1, delayMs: 1})
-	p := &puppets{t: t, set: s.set, genesis: s.genesis, blocks: map[string]*Proposal{}, ps: map[string]map[int][]byte{}, cs: map[string]map[int][]byte{}}
-	for i := range p.ms {
-		m, err := New(Config{SlotMs: 500, Turn: 1000, Verifier: modelVerifier{}, rules: r}, &consensus.Start{Genesis: p.genesis, Set: p.set,
-			Key: &p.set.Seats[i].Key, Final: p.genesis, NowMs: simGenesisMs + 3500*500, GenesisTimeMs: simGenesisMs})
-		if err != nil {
+type puppet struct {
+	m       *Machine
+	now     uint64
+	journal []entry
+	final   *types.Header
+	proof   *types.Finality
+}
+
+func newPuppets(t testing.TB, r rules) *puppets {
+	p := &puppets{rules: r, ver: newSimVerifier(&sim{plan: plan{rules: r}}), blocks: map[string]*Proposal{}, names: map[types.BlockID]string{},
+		ps: map[string]map[int][]byte{}, cs: map[string]map[int][]byte{}}
+	var keys []types.PublicKey
+	for i := range 4 {
+		keys = append(keys, simKeyOf(i).pub)
+	}
+	for e := range 3 {
+		p.sets = append(p.sets, types.EqualSet(uint64(e), keys))
+	}
+	p.genesis = &types.Header{Chain: types.Sum("test", []byte("chain")), NextSet: p.sets[0].Hash()}
+	p.names[p.genesis.ID()] = "G"
+	for i := range p.hs {
+		p.hs[i] = &puppet{now: simGenesisMs + 3500*500, final: p.genesis}
+		if err := p.start(i); err != nil {
 			t.Fatal(err)
 		}
-		p.ms[i] = m
 		p.drain(i)
 	}
 	return p
 }
 
-// block makes a block on a parent, in slot 3000 + number, with justify.
-func (p *puppets) block(name, parent, justify string) {
-	ref := func(name string) (*types.Header, Ref) {
-		if name == "G" {
-			return p.genesis, Ref{0, p.genesis.ID()}
-		}
-		h := p.blocks[name].Header
-		return h, Ref{h.Slot, h.ID()}
+func (p *puppets) start(i int) error {
+	h := p.hs[i]
+	st := &consensus.Start{Genesis: p.genesis, Set: p.sets[h.final.Epoch], Key: &p.sets[0].Seats[i].Key, Final: h.final, FinalProof: h.proof, EpochStart: p.genesis,
+		NowMs: h.now, GenesisTimeMs: simGenesisMs}
+	if h.final.Closes() {
+		st.Next = p.sets[h.final.Epoch+1]
 	}
-	ph, pr := ref(parent)
-	_, jr := ref(justify)
-	n, _ := strconv.Atoi(name)
-	x := Extra{Justify: jr, FinalRef: FinalRef{0, 0, p.genesis.ID()}}
-	h := &types.Header{Chain: p.genesis.Chain, Height: ph.Height + 1, Slot: 3000 + uint64(n), Parent: pr.ID, Producer: p.set.Seats[3].Key.Hash(),
-		Consensus: x.Encode()}
-	p.blocks[name] = &Proposal{Header: h, Sig: p.sign(3, PurposePropose, ProposePayload(h.ID(), h.Slot))}
-	setHash := p.set.Hash()
-	pre := &Prepare{Slot: h.Slot, Height: h.Height, ID: h.ID(), Src: jr.Slot, Seat: 3}
-	pre.Sig = p.sign(3, PurposePrepare, PreparePayload(setHash, 0, h.Slot, h.Height, h.ID(), jr.Slot))
-	p.ps[name] = map[int][]byte{3: EncodeMessage(pre)}
-	com := &Commit{Slot: h.Slot, Height: h.Height, ID: h.ID(), Seat: 3}
-	com.Sig = p.sign(3, types.PurposeCommit, types.CommitPayload(setHash, 0, h.Slot, h.Height, h.ID()))
-	p.cs[name] = map[int][]byte{3: EncodeMessage(com)}
+	for _, e := range h.journal {
+		st.Records = append(st.Records, bytes.Clone(e.record))
+	}
+	m, err := New(Config{SlotMs: 500, Turn: 1000, Verifier: p.ver, rules: p.rules, twin: true}, st)
+	if err != nil {
+		return err
+	}
+	h.m = m
+	return nil
 }
 
 func (p *puppets) sign(seat int, purpose string, payload []byte) []byte {
-	return modelSign(p.set.Seats[seat].Key, types.SignBytes(p.genesis.Chain, purpose, payload))
+	return p.ver.sign(simKeyOf(seat), types.SignBytes(p.genesis.Chain, purpose, payload))
 }
 
-func (p *puppets) drain(i int) {
-	m := p.ms[i]
+func (p *puppets) header(name string) (*types.Header, error) {
+	if name == "G" {
+		return p.genesis, nil
+	}
+	if b := p.blocks[name]; b != nil {
+		return b.Header, nil
+	}
+	return nil, fmt.Errorf("there is no block %s", name)
+}
+
+// name names a block, or a slot by its block's number.
+func (p *puppets) name(id types.BlockID) string {
+	if n := p.names[id]; n != "" {
+		return n
+	}
+	return "?"
+}
+
+func short(slot uint64) string {
+	if slot == 0 {
+		return "G"
+	}
+	return strconv.Itoa(int(slot) - 3000)
+}
+
+// block makes a block and the adversary's votes for it.
+func (p *puppets) block(args []string) error {
+	name := args[0]
+	n, err := strconv.Atoi(strings.TrimRight(name, "abc"))
+	if err != nil {
+		return err
+	}
+	var parent, justify *types.Header
+	slot, salt := uint64(3000+n), name
+	h := &types.Header{Chain: p.genesis.Chain, Producer: simKeyOf(3).hash}
+	epochSet, wrong, closes := false, false, false
+	for i := 1; i < len(args); i++ {
+		next := func() string {
+			i++
+			if i < len(args) {
+				return args[i]
+			}
+			return ""
+		}
+		switch args[i] {
+		case "on":
+			parent, err = p.header(next())
+		case "justify":
+			justify, err = p.header(next())
+		case "slot":
+			slot, err = strconv.ParseUint(next(), 10, 64)
+		case "epoch":
+			h.Epoch, err = strconv.ParseUint(next(), 10, 64)
+			epochSet = true
+		case "closes":
+			closes = true
+		case "wrong":
+			wrong = next() == "proof"
+		case "salt":
+			salt = next()
+		default:
+			err = fmt.Errorf("what is %q?", args[i])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if !epochSet {
+		h.Epoch = parent.Epoch
+	}
+	if closes {
+		h.NextSet = p.sets[h.Epoch+1].Hash()
+	}
+	set := p.sets[h.Epoch]
+	h.Height, h.Slot, h.Parent, h.BodyRoot = parent.Height+1, slot, parent.ID(), types.Sum("test", []byte(salt))
+	x := Extra{Justify: Ref{justify.Slot, justify.ID()}, FinalRef: FinalRef{0, 0, p.genesis.ID()}}
+	for a := parent; a != nil && h.Epoch > 0; a, _ = p.header(p.name(a.Parent)) {
+		if a.Epoch < h.Epoch {
+			x.FinalRef = FinalRef{a.Slot, a.Height, a.ID()}
+			break
+		}
+	}
+	input := consensus.VRFInput(set.Hash(), h.Slot)
+	if wrong {
+		input = consensus.VRFInput(set.Hash(), h.Slot+1)
+	}
+	h.Consensus = append(x.withoutProof(), p.ver.prove(simKeyOf(3), input)...)
+	id := h.ID()
+	p.names[id] = name
+	p.blocks[name] = &Proposal{Header: h, Sig: p.sign(3, PurposePropose, ProposePayload(id, h.Slot))}
+	p.ps[name], p.cs[name] = map[int][]byte{}, map[int][]byte{}
+	p.prepare(name, 3, justify.Slot)
+	p.commit(name, 3)
+	return nil
+}
+
+// prepare makes a PREPARE that no machine has made.
+func (p *puppets) prepare(name string, seat int, src uint64) {
+	h := p.blocks[name].Header
+	v := &Prepare{Epoch: h.Epoch, Slot: h.Slot, Height: h.Height, ID: h.ID(), Src: src, Seat: uint32(seat)}
+	v.Sig = p.sign(seat, PurposePrepare, PreparePayload(p.sets[h.Epoch].Hash(), h.Epoch, h.Slot, h.Height, h.ID(), src))
+	p.ps[name][seat] = EncodeMessage(v)
+}
+
+func (p *puppets) commit(name string, seat int) {
+	h := p.blocks[name].Header
+	c := &Commit{Epoch: h.Epoch, Slot: h.Slot, Height: h.Height, ID: h.ID(), Seat: uint32(seat)}
+	c.Sig = p.sign(seat, types.PurposeCommit, types.CommitPayload(p.sets[h.Epoch].Hash(), h.Epoch, h.Slot, h.Height, h.ID()))
+	p.cs[name][seat] = EncodeMessage(c)
+}
+
+// drain carries out what a machine wants and tells of it.
+func (p *puppets) drain(i int) []string {
+	var told []string
+	h := p.hs[i]
+	m := h.m
 	for m.HasReady() {
 		r := m.Ready()
+		for _, rec := range r.Persist {
+			h.journal = append(h.journal, entry{record: rec})
+		}
 		for _, u := range r.Sign {
-			raw := append(append([]byte(nil), u.Message...), p.sign(i, u.Purpose, u.Payload)...)
+			raw := append(bytes.Clone(u.Message), p.sign(i, u.Purpose, u.Payload)...)
 			msg, err := DecodeMessage(raw)
-			if err != nil {
-				p.t.Fatal(err)
+			switch v := msg.(type) {
+			case *Prepare:
+				told = append(told, fmt.Sprintf("PREPARE %s src %s", p.name(v.ID), short(v.Src)))
+				p.ps[p.name(v.ID)][i] = raw
+			case *Commit:
+				told = append(told, "COMMIT "+p.name(v.ID))
+				p.cs[p.name(v.ID)][i] = raw
+			default:
+				told = append(told, fmt.Sprintf("%T %v", msg, err))
 			}
-			for name, b := range p.blocks {
-				switch v := msg.(type) {
-				case *Prepare:
-					if v.ID == b.Header.ID() {
-						p.ps[name][i] = raw
-					}
-				case *Commit:
-					if v.ID == b.Header.ID() {
-						p.cs[name][i] = raw
-					}
-				}
-			}
-			_ = m.Step(&consensus.Message{Payload: raw})
+			_ = m.Step(&consensus.Message{Payload: raw, NowMs: h.now})
 		}
 		for _, k := range r.Check {
-			_ = m.Step(&consensus.Checked{Block: k.Header.ID(), OK: true})
+			c := &consensus.Checked{Block: k.Header.ID(), OK: true, NowMs: h.now}
+			if k.Header.Closes() {
+				c.Next = p.sets[k.Header.Epoch+1]
+			}
+			_ = m.Step(c)
 		}
-	}
-}
-
-// play carries out a transcript such as "H1P2", which gives block 2 to H1 and tells whether H1 prepares it, and "H1C2", which
-// gives all PREPAREs for it. It returns the first step that is refused.
-func (p *puppets) play(script string) string {
-	adversary := types.Sum("test", []byte("adversary"))
-	for _, step := range strings.Fields(script) {
-		i, name := int(step[1]-'1'), step[3:]
-		_ = p.ms[i].Step(&consensus.Message{From: adversary, Payload: EncodeMessage(p.blocks[name])})
-		p.drain(i)
-		votes := p.ps
-		if step[2] == 'C' {
-			votes = p.cs
-			for seat := range 4 {
-				if raw := p.ps[name][seat]; raw != nil {
-					_ = p.ms[i].Step(&consensus.Message{From: adversary, Payload: raw})
-					p.drain(i)
+		for _, f := range r.Final {
+			told = append(told, "final "+p.name(f.Block))
+			h.final, _ = p.header(p.name(f.Block))
+			if f.Proof != nil {
+				h.proof = f.Proof
+				if k := len(f.Proof.Suffix); k > 0 {
+					told = append(told, fmt.Sprintf("shown by %d after it", k))
 				}
 			}
 		}
-		if votes[name][i] == nil {
-			return step
+		for _, raw := range r.Evidence {
+			v, err := evidence.Decode(raw)
+			if err != nil || v.VerifyWith(p.genesis.Chain, p.sets[v.Epoch], p.ver.Signature) != nil {
+				told = append(told, "bad evidence")
+				continue
+			}
+			told = append(told, fmt.Sprintf("evidence E%d of seat %d", v.Kind, v.Seat))
+		}
+		if r.Epoch != nil {
+			told = append(told, fmt.Sprintf("epoch %d", r.Epoch.Epoch))
+		}
+		if r.Halt != "" {
+			told = append(told, "halt")
 		}
 	}
-	return ""
+	return told
 }
 
-// TestTranscripts plays the shortest known runs that lead to conflicting finality without a rule: without it every step is
-// taken, with it the run ends where it must.
+func (p *puppets) deliver(i int, payload []byte) []string {
+	h := p.hs[i]
+	_ = h.m.Step(&consensus.Message{From: types.Sum("test", []byte("adversary")), Payload: payload, NowMs: h.now})
+	return p.drain(i)
+}
+
+// do carries out a line and returns what came of it.
+func (p *puppets) do(line string) (string, error) {
+	args := strings.Fields(line)
+	if args[0] == "block" {
+		return "", p.block(args[1:])
+	}
+	if args[0] == "A" { // A P N src M [seat S]
+		seat, src := 3, uint64(0)
+		if len(args) > 6 {
+			seat, _ = strconv.Atoi(args[6])
+		}
+		if args[1] == "C" {
+			if len(args) > 4 {
+				seat, _ = strconv.Atoi(args[4])
+			}
+			p.commit(args[2], seat)
+			return "", nil
+		}
+		if args[4] != "G" {
+			n, err := strconv.Atoi(args[4])
+			if err != nil {
+				return "", err
+			}
+			src = 3000 + uint64(n)
+		}
+		p.prepare(args[2], seat, src)
+		return "", nil
+	}
+	i := int(args[0][1] - '1')
+	if i < 0 || i > 2 {
+		return "", fmt.Errorf("there is no %s", args[0])
+	}
+	h := p.hs[i]
+	var told []string
+	switch args[1] {
+	case "P", "C", "F":
+		b := p.blocks[args[2]]
+		if b == nil {
+			return "", fmt.Errorf("there is no block %s", args[2])
+		}
+		told = p.deliver(i, EncodeMessage(b))
+		votes := map[string]map[int][]byte{"C": p.ps[args[2]], "F": p.cs[args[2]]}[args[1]]
+		for seat := range 4 {
+			if raw := votes[seat]; raw != nil {
+				told = append(told, p.deliver(i, raw)...)
+			}
+		}
+	case "QC":
+		b := p.blocks[args[2]].Header
+		q := &PrepareQC{Epoch: b.Epoch, Slot: b.Slot, Height: b.Height, ID: b.ID()}
+		seats := []string{"0", "1", "2", "3"}
+		if len(args) > 4 {
+			seats = strings.Split(args[4], ",")
+		}
+		for _, s := range seats {
+			seat, _ := strconv.Atoi(s)
+			if raw := p.ps[args[2]][seat]; raw != nil {
+				msg, _ := DecodeMessage(raw)
+				v := msg.(*Prepare)
+				q.Votes = append(q.Votes, PrepareSig{Seat: v.Seat, Src: v.Src, Sig: v.Sig})
+			}
+		}
+		told = p.deliver(i, EncodeMessage(&Status{Epoch: b.Epoch, Slot: 3500, Head: Ref{b.Slot, b.ID()}, HeadHeight: b.Height, High: &Proof{Prepare: q}}))
+		told = append(told, "high "+p.name(h.m.high.id))
+	case "slot":
+		slot, _ := strconv.ParseUint(args[2], 10, 64)
+		h.now = simGenesisMs + slot*500
+		if len(args) > 3 {
+			ms, _ := strconv.ParseInt(args[3], 10, 64)
+			h.now = uint64(int64(h.now) + ms)
+		}
+		_ = h.m.Step(&consensus.Woken{NowMs: h.now})
+		told = p.drain(i)
+	case "restarts":
+		if err := p.start(i); err != nil {
+			return "", err
+		}
+		told = p.drain(i)
+	case "state":
+		m := h.m
+		return fmt.Sprintf("epoch %d final %s lock %s high %s head %s prepared %s fork %s", m.set.Epoch, p.name(m.final.id), p.name(m.lock.ID), p.name(m.high.id),
+			p.name(m.head.id), short(m.lastPrep.Slot), short(m.forkSlot)), nil
+	case "journal":
+		for _, e := range h.journal {
+			r, err := decodeRecord(e.record)
+			if err != nil {
+				return "", err
+			}
+			told = append(told, [...]string{recHeader: "header", recOwn: "own", recProof: "proof", recPrepare: "prepare", recCommit: "commit", recEpoch: "epoch"}[r.kind])
+		}
+		return strings.Join(told, " "), nil
+	default:
+		return "", fmt.Errorf("what is %q?", args[1])
+	}
+	told = slices.DeleteFunc(told, func(s string) bool { return s == "" })
+	if len(told) == 0 {
+		return "nothing", nil
+	}
+	return strings.Join(told, ", "), nil
+}
+
+// ruleNamed finds a switch.
+func rulesNamed(names []string) (r rules, err error) {
+	for _, n := range names {
+		switch n {
+		case "all":
+		case "onePhase":
+			r.onePhase = true
+		case "noR2":
+			r.noR2 = true
+		case "noR3":
+			r.noR3 = true
+		case "noR4":
+			r.noR4 = true
+		case "noForkSlot":
+			r.noForkSlot = true
+		case "anySrc":
+			r.anySrc = true
+		case "anyJustify":
+			r.anyJustify = true
+		case "forgetVotes":
+			r.forgetVotes = true
+		case "earlySet":
+			r.earlySet = true
+		case "keepSuffix":
+			r.keepSuffix = true
+		default:
+			return r, fmt.Errorf("there is no rule %q", n)
+		}
+	}
+	return r, nil
+}
+
+// TestTranscripts plays the files in testdata/transcripts: pitfalls of the design, and the shortest runs that lead to conflicting
+// finality without a rule (c1 to c6). A line "with ..." begins anew with rules switched off, or with all; a file whose name begins with c must then end with two blocks final that
+// exclude one another, and with all rules it must not.
 func TestTranscripts(t *testing.T) {
-	for _, c := range []struct {
-		name, blocks, script, refused, final string
-		without                              rules
-	}{
-		{"R2", "1(G,G) 2(G,G)", "H1P1 H1P2 H2P1 H2C1 H2P2 H1C2 H2C2 H3C1", "H2P2", "1 2", rules{noR2: true}},
-		{"R4", "1(G,G) 2(G,G)", "H1P1 H1P2 H2P1 H1C1 H2C1 H3P2 H1C2 H2C2", "H1C1", "1 2", rules{noR4: true}},
-		{"forkSlot", "1(G,G) 2(G,G) 3(1,G)", "H1P1 H1P2 H1P3 H2P1 H1C1 H2C1 H3P2 H2C2 H3C2", "H1C1", "1 2", rules{noForkSlot: true}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			for _, r := range []rules{{}, c.without} {
-				p := newPuppets(t, r)
-				for _, b := range strings.Fields(c.blocks) {
-					refs := strings.Split(strings.Trim(b[1:], "()"), ",")
-					p.block(b[:1], refs[0], refs[1])
+	files, err := filepath.Glob("testdata/transcripts/*.txt")
+	if err != nil || len(files) < 16 {
+		t.Fatal(len(files), err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			raw, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out []string
+			p := newPuppets(t, rules{})
+			finals := map[string]bool{}
+			conflicts := strings.HasPrefix(filepath.Base(file), "c")
+			section := "all rules"
+			end := func() {
+				if !conflicts {
+					return
 				}
-				refused := p.play(c.script)
-				if r == (rules{}) {
-					if refused != c.refused {
-						t.Errorf("with all rules the first step refused is %q, want %q", refused, c.refused)
+				if two := finals["conflict"]; two == (section == "all rules") {
+					t.Errorf("%s: two blocks that exclude one another are final: %t", section, two)
+				}
+				finals = map[string]bool{}
+			}
+			for i, line := range strings.Split(strings.TrimRight(string(raw), "\n"), "\n") {
+				body, want, told := strings.Cut(line, "=>")
+				body, want = strings.TrimRight(body, " "), strings.TrimSpace(want)
+				switch {
+				case body == "" || body[0] == '#':
+					out = append(out, line)
+					continue
+				case strings.HasPrefix(body, "with "):
+					end()
+					section = body
+					r, err := rulesNamed(strings.Fields(body)[1:])
+					if err != nil {
+						t.Fatalf("line %d: %v", i+1, err)
 					}
+					p = newPuppets(t, r)
+					out = append(out, line)
 					continue
 				}
-				if refused != "" {
-					t.Fatalf("without the rule step %s is refused", refused)
+				got, err := p.do(body)
+				if err != nil {
+					t.Fatalf("line %d: %s: %v", i+1, body, err)
 				}
-				for _, name := range strings.Fields(c.final) {
-					if n := len(p.cs[name]); n < 3 {
-						t.Errorf("without the rule block %s has %d COMMITs", name, n)
-					}
+				p.note(finals)
+				if got == "" {
+					out = append(out, line)
+					continue
+				}
+				out = append(out, fmt.Sprintf("%-14s => %s", body, got))
+				if !*rewrite && (!told || got != want) {
+					t.Errorf("line %d (%s): %s => %s, want %s", i+1, section, body, got, want)
+				}
+			}
+			end()
+			if *rewrite {
+				if err := os.WriteFile(file, []byte(strings.Join(out, "\n")+"\n"), 0o644); err != nil {
+					t.Fatal(err)
 				}
 			}
 		})
 	}
 }
 
-// TestConflictHalts gives a machine two certificates that exclude one another.
-func TestConflictHalts(t *testing.T) {
-	p := newPuppets(t, rules{})
-	p.block("1", "G", "G")
-	p.block("2", "G", "G")
-	from := types.Sum("test", []byte("adversary"))
-	cert := func(name string) *types.Certificate {
-		h := p.blocks[name].Header
-		c := &types.Certificate{Scheme: types.CertEd25519List, SetHash: p.set.Hash(), Slot: h.Slot, Height: h.Height, Block: h.ID(), Bitmap: []byte{0b1011}}
-		for _, seat := range []int{0, 1, 3} {
-			c.Signatures = append(c.Signatures, p.sign(seat, types.PurposeCommit, types.CommitPayload(c.SetHash, 0, h.Slot, h.Height, h.ID())))
+// note adds the blocks that a quorum has committed to, whoever knows of it, and whether two of them exclude one another.
+func (p *puppets) note(finals map[string]bool) {
+	var ids []*types.Header
+	for name, votes := range p.cs {
+		if len(votes) >= 3 {
+			finals[name] = true
+			ids = append(ids, p.blocks[name].Header)
 		}
-		return c
 	}
-	for _, viaCore := range []bool{false, true} {
-		t.Run(fmt.Sprintf("by the core %t", viaCore), func(t *testing.T) {
-			m := p.ms[0]
-			if viaCore {
-				m = p.ms[1]
+	below := func(a, b *types.Header) bool {
+		for b != nil && b.Slot > a.Slot {
+			b, _ = p.header(p.name(b.Parent))
+		}
+		return b != nil && b.ID() == a.ID()
+	}
+	for _, a := range ids {
+		for _, b := range ids {
+			if a != b && !below(a, b) && !below(b, a) {
+				finals["conflict"] = true
 			}
-			for _, name := range []string{"1", "2"} {
-				_ = m.Step(&consensus.Message{From: from, Payload: EncodeMessage(p.blocks[name])})
-				for m.HasReady() {
-					for _, k := range m.Ready().Check {
-						_ = m.Step(&consensus.Checked{Block: k.Header.ID(), OK: true})
-					}
-				}
-			}
-			_ = m.Step(&consensus.Message{From: from, Payload: EncodeMessage(&Status{Final: cert("1")})})
-			if m.Halted() != "" || m.final.h.Slot != 3001 {
-				t.Fatalf("halted %q, final slot %d", m.Halted(), m.final.h.Slot)
-			}
-			m.Ready()
-			if viaCore {
-				_ = m.Step(&consensus.Finalised{Header: p.blocks["2"].Header, Cert: cert("2")})
-			} else {
-				_ = m.Step(&consensus.Message{From: from, Payload: EncodeMessage(&Status{Final: cert("2")})})
-			}
-			if m.Halted() == "" || m.Ready().Halt == "" {
-				t.Fatal("two conflicting certificates do not stop the machine")
-			}
-		})
+		}
 	}
 }

@@ -2,6 +2,7 @@ package pbft
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/paloalto-chain/paloalto/sdk/types"
 )
@@ -19,7 +20,8 @@ const (
 type node struct {
 	id     types.BlockID
 	h      *types.Header
-	x      *Extra
+	x      *Extra             // as the rules of the epoch see it
+	hx     *Extra             // as the header has it
 	sig    []byte             // the producer's; nil for genesis and for a final block that the core handed over
 	cert   *types.Certificate // carried with the header: for x.FinalRef, if the header is the first to name it
 	parent *node
@@ -31,6 +33,11 @@ type node struct {
 	proofSaved bool
 	pend       *Proof             // a PrepareQC whose src values are not all covered yet
 	fin        *types.Certificate // finality certificate for this very block
+	show       *types.Finality    // why the block is final, if a certificate made it so and not a descendant's
+
+	closing *node      // the closing block of the epoch, if that is an ancestor or the block itself
+	next    *types.Set // of a closing block: the set that it names
+	opens   *types.Set // of a final closing block: the set of the epoch that began with it
 
 	vouch   []types.Hash // peers that may have the body
 	tries   uint         // how often the core was asked to check it
@@ -144,25 +151,69 @@ func (m *Machine) remove(n *node) {
 	})
 }
 
-// backoff returns how many low bits of a slot must be zero on a parent.
-func (m *Machine) backoff(parent *node) uint {
-	if m.cfg.rules.noBackoff {
-		return 0
+// full tells whether there is no room in the tree. What is read back after a restart may be of before and after room was made.
+func (m *Machine) full() bool { return m.open >= m.cfg.maxTree && !m.replaying }
+
+// makeRoom lets go of all that no PrepareQC stands behind, but for a block that is needed as a parent and its ancestors. Otherwise
+// nodes that have filled their trees with different blocks could take in nothing that both may vote for. An own PREPARE for a
+// block that is gone still counts: no COMMIT for an older block follows it. It tells whether there is room now.
+func (m *Machine) makeRoom(parent *node) bool {
+	m.tick("tree full")
+	keep := map[*node]bool{}
+	hold := func(n *node) {
+		for ; n != nil && !n.final && !keep[n]; n = n.parent {
+			keep[n] = true
+		}
 	}
-	g := parent.h.Height - min(parent.h.Height, parent.x.FinalRef.Height)
-	g /= 8 * m.cfg.Turn
+	hold(parent)
+	m.below(m.final, func(n *node) bool {
+		if n.certified() || n.pend != nil {
+			hold(n)
+		}
+		return true
+	})
+	var loose []*node
+	m.below(m.final, func(n *node) bool {
+		if n == m.final || keep[n] {
+			return true
+		}
+		loose = append(loose, n)
+		return false
+	})
+	for _, n := range loose {
+		m.remove(n)
+	}
+	m.uncovered = slices.DeleteFunc(m.uncovered, func(n *node) bool { return !n.waits })
+	m.rechoose()
+	m.snapBytes = 0 // so that a snapshot, which is small now, comes soon
+	return !m.full()
+}
+
+// Backoff returns how many low bits of a slot must be zero on a parent: gap is how many heights the parent lies above the
+// block of its FinalRef, or 0 if the parent is the block that the epoch began with.
+func Backoff(gap, turn uint64) uint {
 	k := uint(0)
-	for ; g > 0 && k < 4; g >>= 1 {
+	for g := gap / (8 * turn); g > 0 && k < maxBackoff; g >>= 1 {
 		k++
 	}
 	return k
 }
 
-// leader returns the seat that slot s belongs to on a parent, or -1 if the slot is not usable there.
-func (m *Machine) leader(parent *node, s uint64) int {
-	k := m.backoff(parent)
-	if s&(1<<k-1) != 0 {
+const maxBackoff = 4
+
+// LeaderSeat returns the seat of a set of so many that a slot belongs to under a back-off of k, or -1 if the slot is not usable.
+func LeaderSeat(seats int, turn uint64, k uint, slot uint64) int {
+	if slot&(1<<k-1) != 0 {
 		return -1
 	}
-	return int((s >> k) / m.cfg.Turn % uint64(len(m.set.Seats)))
+	return int((slot >> k) / turn % uint64(seats))
+}
+
+// leader returns the seat that slot s belongs to on a parent, or -1 if the slot is not usable there.
+func (m *Machine) leader(parent *node, s uint64) int {
+	k := uint(0)
+	if !m.cfg.rules.noBackoff {
+		k = Backoff(parent.h.Height-min(parent.h.Height, parent.x.FinalRef.Height), m.cfg.Turn)
+	}
+	return LeaderSeat(len(m.set.Seats), m.cfg.Turn, k, s)
 }

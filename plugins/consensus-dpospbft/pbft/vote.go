@@ -3,22 +3,24 @@ package pbft
 import (
 	"slices"
 
+	"github.com/paloalto-chain/paloalto/plugins/consensus-dpospbft/evidence"
 	"github.com/paloalto-chain/paloalto/sdk/types"
 )
 
 func (m *Machine) onPrepare(from types.Hash, v *Prepare, raw []byte) {
+	w := &vote{seat: v.Seat, slot: v.Slot, height: v.Height, id: v.ID, src: v.Src, sig: v.Sig, from: from}
+	if v.Epoch != m.set.Epoch {
+		m.lateVote(v.Epoch, w, true, v, raw)
+		return
+	}
 	for _, p := range v.Support {
 		m.learn(from, p)
 	}
-	if m.halted || !m.votable(v.Epoch, v.Slot, v.Seat) || v.Src >= v.Slot {
-		return
-	}
-	w := &vote{seat: v.Seat, slot: v.Slot, height: v.Height, id: v.ID, src: v.Src, sig: v.Sig, from: from}
-	if !m.take(m.prepares, w, PurposePrepare) {
-		return
-	}
-	if int(v.Seat) == m.seat && v.ID == m.lastPrep.ID && v.Slot == m.lastPrep.Slot {
+	if from.IsZero() && v.ID == m.lastPrep.ID && v.Slot == m.lastPrep.Slot { // not what a peer has put around the own vote
 		m.prepareMsg = raw
+	}
+	if m.halted || m.over != nil || !m.votable(v.Slot, v.Seat) || v.Src >= v.Slot || !m.take(m.epoch, w, true) || v.Slot <= m.final.h.Slot {
+		return
 	}
 	n := m.nodes[v.ID]
 	if n == nil {
@@ -31,16 +33,17 @@ func (m *Machine) onPrepare(from types.Hash, v *Prepare, raw []byte) {
 }
 
 func (m *Machine) onCommit(from types.Hash, v *Commit, raw []byte) {
-	m.learn(from, v.Proof)
-	if m.halted || !m.votable(v.Epoch, v.Slot, v.Seat) {
-		return
-	}
 	w := &vote{seat: v.Seat, slot: v.Slot, height: v.Height, id: v.ID, sig: v.Sig, from: from}
-	if !m.take(m.commits, w, types.PurposeCommit) {
+	if v.Epoch != m.set.Epoch {
+		m.lateVote(v.Epoch, w, false, v, raw)
 		return
 	}
-	if int(v.Seat) == m.seat && v.ID == m.lastCommit.ID && v.Slot == m.lastCommit.Slot {
+	m.learn(from, v.Proof)
+	if from.IsZero() && v.ID == m.lastCommit.ID && v.Slot == m.lastCommit.Slot {
 		m.commitMsg = raw
+	}
+	if m.halted || m.over != nil || !m.votable(v.Slot, v.Seat) || !m.take(m.epoch, w, false) || v.Slot <= m.final.h.Slot {
+		return
 	}
 	n := m.nodes[v.ID]
 	if n == nil {
@@ -51,39 +54,63 @@ func (m *Machine) onCommit(from types.Hash, v *Commit, raw []byte) {
 	m.countCommits(n)
 }
 
-// votable tells whether a vote is of this epoch, by a seat, and for a slot that is looked at.
-func (m *Machine) votable(epoch, slot uint64, seat uint32) bool {
-	return epoch == m.set.Epoch && int(seat) < len(m.set.Seats) && slot > m.final.h.Slot && slot <= m.slot+aheadSlots
+// votable tells whether a vote is by a seat and for a slot that is looked at.
+func (m *Machine) votable(slot uint64, seat uint32) bool {
+	return int(seat) < len(m.set.Seats) && slot+windowSlots > m.final.h.Slot && slot <= m.slot+aheadSlots
 }
 
-func (m *Machine) payload(b *votebook, v *vote) []byte {
-	if b == m.prepares {
-		return PreparePayload(m.setHash, m.set.Epoch, v.slot, v.height, v.id, v.src)
+// lateVote looks at a vote of another epoch: for the one before only because it may be evidence.
+func (m *Machine) lateVote(epoch uint64, w *vote, prepare bool, msg Message, raw []byte) {
+	m.otherEpoch(w.from, epoch, w.slot, msg, raw)
+	o := m.past
+	if o != nil && epoch == o.set.Epoch && int(w.seat) < len(o.set.Seats) && w.slot+windowSlots > o.until && w.slot <= m.slot+aheadSlots {
+		m.take(o, w, prepare)
 	}
-	return types.CommitPayload(m.setHash, m.set.Epoch, v.slot, v.height, v.id)
+}
+
+// payload is what a vote signs.
+func (e *epoch) payload(v *vote, prepare bool) (purpose string, payload []byte) {
+	if prepare {
+		return PurposePrepare, PreparePayload(e.setHash, e.set.Epoch, v.slot, v.height, v.id, v.src)
+	}
+	return types.PurposeCommit, types.CommitPayload(e.setHash, e.set.Epoch, v.slot, v.height, v.id)
 }
 
 // take keeps a vote that is new and valid. A second one in the same slot is evidence and does not count.
-func (m *Machine) take(b *votebook, v *vote, purpose string) bool {
+func (m *Machine) take(e *epoch, v *vote, prepare bool) bool {
+	b, kind := e.commits, evidence.Commit
+	if prepare {
+		b, kind = e.prepares, evidence.Prepare
+	}
 	first, i := b.find(v.seat, v.slot)
-	if first != nil && first.id == v.id && first.src == v.src && first.height == v.height {
+	if first != nil && (first.id == v.id && first.src == v.src && first.height == v.height || e.accused[accusation{kind, seatSlot{int(v.seat), v.slot}, false}]) {
 		return false
 	}
 	if first == nil && i == 0 && len(b.seats[v.seat]) >= seatVotes {
 		return false
 	}
-	if !m.verify(int(v.seat), purpose, m.payload(b, v), v.sig) {
+	if purpose, payload := e.payload(v, prepare); !m.verify(e, int(v.seat), purpose, payload, v.sig) {
 		return false
+	}
+	if e == m.epoch && int(v.seat) == m.seat && !v.from.IsZero() {
+		if prepare {
+			m.checkOwnPrepare(v.slot, v.id, v.src)
+		} else {
+			m.checkOwnCommit(v.slot, v.id)
+		}
+		if m.halted {
+			return false
+		}
 	}
 	if first != nil {
-		kind := evidencePrepare
-		if b == m.commits {
-			kind = evidenceCommit
-		}
-		m.accuse(kind, int(v.seat), v.slot, m.payload(b, first), first.sig, m.payload(b, v), v.sig)
+		m.accuse(e, evidence.Pair(kind, e.set.Epoch, v.seat, first.signed(), v.signed()))
 		return false
 	}
-	return b.add(v)
+	if !b.add(v) {
+		return false
+	}
+	m.cross(e, v, prepare)
+	return true
 }
 
 // countPrepares makes a PrepareQC if there are votes enough, and asks for proofs that votes need.
@@ -146,9 +173,7 @@ func (m *Machine) certify(n *node, p *Proof) {
 		}
 		return d.state == checked
 	})
-	if m.cfg.rules.onePhase && n.state == checked {
-		m.finalAtOnce(n)
-	}
+	m.finalAtOnce(n)
 	m.tryBuild()
 }
 
@@ -157,7 +182,7 @@ func (m *Machine) certifyFinal(n *node, c *types.Certificate) {
 	if n.proof == nil {
 		m.certify(n, &Proof{Commit: c})
 	}
-	if n.state == checked {
+	if n.ripe() {
 		m.finalise(n, true)
 	}
 }
@@ -171,11 +196,23 @@ func (m *Machine) justified(n *node) bool {
 // tryPrepare sends PREPARE if the rules allow it.
 func (m *Machine) tryPrepare(n *node) {
 	r := &m.cfg.rules
-	if m.seat < 0 || m.halted || n.state != checked || n.final || n.h.Slot <= m.lastPrep.Slot || !n.within(m.final) || !m.justified(n) {
+	if m.silent() || n.state != checked || n.final || n.h.Slot <= max(m.lastPrep.Slot, m.prepFloor) || !n.within(m.final) || !m.justified(n) {
+		if n.state == checked && n.h.Slot < m.lastPrep.Slot && !n.final {
+			m.tick("R1 refuses")
+		}
 		return // among them R1
+	}
+	if n.h.Slot > m.due() {
+		m.tick("block of the future not prepared")
+		return // an own one, made while the clock was ahead: its slot may come yet, and a vote now would cost all slots until then
+	}
+	if seat := m.seats[n.h.Producer]; m.offences[seat]+m.large[seat] > 0 && !r.noShun {
+		m.tick("offender's block not prepared")
+		return // it has broken the rules
 	}
 	extends := n.extends(m.lock)
 	if !extends && n.x.Justify.Slot <= m.lock.Slot && !r.noR2 && !r.onePhase { // R2
+		m.tick("R2 refuses")
 		return
 	}
 	if r.onePhase {
@@ -187,11 +224,17 @@ func (m *Machine) tryPrepare(n *node) {
 	src := n.x.Justify.Slot
 	if extends {
 		src = max(src, m.lock.Slot)
+	} else {
+		m.tick("R2 by a newer certificate")
+	}
+	if src != n.x.Justify.Slot {
+		m.tick("src is the lock")
 	}
 	if !n.extends(m.lastPrep.ref()) {
+		m.tick("forkSlot set")
 		m.forkSlot = m.lastPrep.Slot
 	}
-	m.lastPrep, m.prepareMsg = voted{n.h.Slot, n.h.Height, src, n.id}, nil
+	m.lastPrep, m.prepareMsg = voted{m.set.Epoch, n.h.Slot, n.h.Height, src, n.id}, nil
 	if j := m.nodes[n.x.Justify.ID]; j != nil {
 		m.saveProof(j)
 	}
@@ -232,20 +275,27 @@ func (m *Machine) support(n *node, src uint64) []*Proof {
 // tryCommit sends COMMIT if the rules allow it.
 func (m *Machine) tryCommit(n *node) {
 	r := &m.cfg.rules
-	if m.seat < 0 || m.halted || n.state != checked || n.proof == nil || n.final || !n.within(m.final) || r.onePhase {
+	if m.silent() || n.state != checked || n.proof == nil || n.final || !n.within(m.final) || r.onePhase {
 		return
 	}
-	if n.id == m.lastCommit.ID || n.h.Slot <= m.lock.Slot && !r.noR3 { // R3
+	if n.id == m.lastCommit.ID || n.h.Slot <= m.commitFloor || n.h.Slot <= m.lock.Slot && !r.noR3 { // R3
+		m.tick("R3 refuses")
 		return
 	}
 	if m.lastPrep.Slot > n.h.Slot && !r.noR4 { // R4
 		p := m.nodes[m.lastPrep.ID]
 		if p == nil || !p.within(n) || m.forkSlot > n.h.Slot && !r.noForkSlot {
+			if p != nil && p.within(n) {
+				m.tick("R4 refuses by forkSlot")
+			} else {
+				m.tick("R4 refuses")
+			}
 			return
 		}
+		m.tick("R4 by an own later PREPARE above")
 	}
 	m.lock = n.ref()
-	m.lastCommit, m.commitMsg = voted{n.h.Slot, n.h.Height, 0, n.id}, nil
+	m.lastCommit, m.commitMsg = voted{m.set.Epoch, n.h.Slot, n.h.Height, 0, n.id}, nil
 	m.saveProof(n)
 	if q := n.proof.Prepare; q != nil {
 		for _, v := range q.Votes {

@@ -3,14 +3,16 @@ package pbft
 import (
 	"slices"
 
+	"github.com/paloalto-chain/paloalto/plugins/consensus-dpospbft/evidence"
 	"github.com/paloalto-chain/paloalto/sdk/types"
 )
 
-// Votes are kept for the slots above the last final block's and up to aheadSlots ahead of the clock; of each seat the newest
-// seatVotes.
+// Votes are kept for the slots from windowSlots below the last final block's, where they count as evidence only, up to
+// aheadSlots ahead of the clock; of each seat the newest seatVotes.
 const (
-	seatVotes  = 64
-	aheadSlots = 8
+	seatVotes   = 160
+	aheadSlots  = 8
+	windowSlots = 64
 )
 
 // vote is a PREPARE or COMMIT whose signature is valid. Src is 0 in a COMMIT.
@@ -22,6 +24,11 @@ type vote struct {
 	src    uint64
 	sig    []byte
 	from   types.Hash
+}
+
+// signed is the vote as evidence has it.
+func (v *vote) signed() evidence.Signed {
+	return evidence.Signed{Slot: v.slot, Height: v.height, Src: v.src, ID: v.id, Sig: v.sig}
 }
 
 // votebook keeps the votes of one kind.
@@ -131,10 +138,12 @@ func (m *Machine) covered(n *node, src uint64) srcState {
 	a, sure := n.ancestor(src)
 	switch {
 	case a == nil && sure:
+		m.tick("src of no ancestor")
 		return srcBad
 	case a == nil || a.certified(): // what lies below the blocks that are kept is final
 		return srcGood
 	}
+	m.tick("src waits for a certificate")
 	return srcMissing
 }
 

@@ -1,0 +1,5 @@
+//go:build !race
+
+package staking
+
+const raceEnabled = false
