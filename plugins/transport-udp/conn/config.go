@@ -55,7 +55,7 @@ type Config struct {
 // Defaults returns the settings of the paper where it has them.
 func Defaults() Config {
 	return Config{
-		Heartbeat: time.Second, Silence: 10 * time.Second, ConnectInterval: time.Second, ConnectTries: 3, ConnectMax: 8 * time.Second,
+		Heartbeat: time.Second, Silence: 10 * time.Second, ConnectInterval: time.Second, ConnectTries: 3, ConnectMax: 2 * time.Second,
 		RetransmitInitial: 200 * time.Millisecond, RetransmitMin: 30 * time.Millisecond, RetransmitMax: 2 * time.Second, RetransmitLimit: 10,
 		Datagram: 1200, MaxDatagram: 16 << 10, Window: MaxWindow, SendQueue: 64 << 20, ReceiveQueue: 32 << 20, AssemblyTimeout: 30 * time.Second,
 	}
