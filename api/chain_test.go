@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/paloalto-chain/paloalto/api"
 	"github.com/paloalto-chain/paloalto/api/apitest"
@@ -256,6 +258,46 @@ func TestListBlocks(t *testing.T) {
 	}
 }
 
+func TestGetEpoch(t *testing.T) {
+	r := newRig(t, api.Options{})
+	r.root.Advance(4)
+	ctx := context.Background()
+	zero, one := uint64(0), uint64(1)
+	for _, number := range []*uint64{nil, &zero} {
+		res, err := r.chains.GetEpoch(ctx, connect.NewRequest(&apiv1.GetEpochRequest{Chain: "root", Epoch: number}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := api.ParseEpoch(res.Msg)
+		if err != nil || e.Set.Hash() != r.root.Set().Hash() || e.Opened.Height != 0 || e.Opened.NextSet != e.Set.Hash() || e.Proof != nil {
+			t.Errorf("%+v, %v", e, err)
+		}
+	}
+	if _, err := r.chains.GetEpoch(ctx, connect.NewRequest(&apiv1.GetEpochRequest{Epoch: &one})); nameOf(err) != "ErrNotFound" {
+		t.Errorf("an epoch to come: %v", err)
+	}
+	if _, err := r.chains.GetEpoch(ctx, connect.NewRequest(&apiv1.GetEpochRequest{Chain: "rot"})); nameOf(err) != "ErrUnknownChain" {
+		t.Errorf("another chain: %v", err)
+	}
+	res, err := r.chains.GetEpoch(ctx, connect.NewRequest(&apiv1.GetEpochRequest{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := types.Header{Chain: r.root.ID(), NextSet: types.Hash{1}}
+	for name, spoil := range map[string]func(*apiv1.GetEpochResponse){
+		"no set":      func(m *apiv1.GetEpochResponse) { m.Set = nil },
+		"no header":   func(m *apiv1.GetEpochResponse) { m.Opened = nil },
+		"no proof":    func(m *apiv1.GetEpochResponse) { m.Finality = []byte{1} },
+		"another set": func(m *apiv1.GetEpochResponse) { m.Opened = h.Encode() },
+	} {
+		m := proto.Clone(res.Msg).(*apiv1.GetEpochResponse)
+		spoil(m)
+		if _, err := api.ParseEpoch(m); err == nil {
+			t.Errorf("%s: an answer that makes no sense is accepted", name)
+		}
+	}
+}
+
 func TestGetAccount(t *testing.T) {
 	r := newRig(t, api.Options{})
 	r.root.Advance(4)
@@ -263,7 +305,7 @@ func TestGetAccount(t *testing.T) {
 	auth.Links = []types.Link{{Pattern: "bank.*", Permission: "active"}}
 	auth.Permissions[0].Accounts = []types.AccountWeight{{Account: types.AccountID{9}, Permission: "active", Weight: 1}}
 	id := auth.ID()
-	want := api.Account{ID: id, Balance: 100, Locked: 30, Free: 70, Authority: auth, Clock: 3, Proofs: []api.ItemProof{{Module: "m", Key: []byte("k"), Value: []byte("v")}}}
+	want := api.Account{ID: id, Balance: 100, Locked: 30, Free: 70, Authority: auth, Clock: 3, Proofs: []api.ItemProof{{Module: "m", Key: []byte("k"), Value: []byte("v")}}, ProofHeight: 5}
 	r.root.SetAccount(want)
 	want.Height = 4
 	get := func(s string) (*apiv1.GetAccountResponse, error) {
@@ -315,6 +357,35 @@ func TestQuery(t *testing.T) {
 		}
 		if got != c.want {
 			t.Errorf("%.80v: %s, want %s", c.req, got, c.want)
+		}
+	}
+}
+
+func TestGetParams(t *testing.T) {
+	r := newRig(t, api.Options{})
+	res, err := r.chains.GetParams(context.Background(), connect.NewRequest(&apiv1.GetParamsRequest{Chain: "root"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _, err := api.ParseRegistry(res.Msg)
+	if err != nil || !reflect.DeepEqual(got, apitest.Registry()) {
+		t.Fatalf("%v\n got %+v\nwant %+v", err, got, apitest.Registry())
+	}
+	if _, err := r.chains.GetParams(context.Background(), connect.NewRequest(&apiv1.GetParamsRequest{Chain: "rot"})); nameOf(err) != "ErrUnknownChain" {
+		t.Fatal(err)
+	}
+	for name, spoil := range map[string]func(*apiv1.GetParamsResponse){
+		"value":         func(m *apiv1.GetParamsResponse) { m.Params[1].Value = "x" },
+		"no value":      func(m *apiv1.GetParamsResponse) { m.Params[1].Value = "" },
+		"bound":         func(m *apiv1.GetParamsResponse) { m.Params[1].Max = "{" },
+		"authority":     func(m *apiv1.GetParamsResponse) { m.Authority = "alto1x" },
+		"who":           func(m *apiv1.GetParamsResponse) { m.Pending.By = "" },
+		"pending value": func(m *apiv1.GetParamsResponse) { m.Pending.Changes[0].To = "}" },
+	} {
+		m := proto.Clone(res.Msg).(*apiv1.GetParamsResponse)
+		spoil(m)
+		if _, _, err := api.ParseRegistry(m); err == nil {
+			t.Errorf("%s: an answer that makes no sense is accepted", name)
 		}
 	}
 }

@@ -57,7 +57,7 @@ func chainStatusMessage(s *ChainStatus) *apiv1.ChainStatus {
 		Name: s.Name, Id: text(s.ID), Parent: text(s.Parent), Head: s.Head, Final: s.Final, FinalId: text(s.FinalID),
 		FinalSlot: s.FinalSlot, Slot: s.Slot, StateRoot: text(s.StateRoot), StateHeight: s.StateHeight,
 		Producers: uint32(count(s.Producers)), Producer: s.Producer, Produced: s.Produced, Skipped: s.Skipped, Waiting: count(s.Waiting),
-		Halted: clean(s.Halted), Stalled: clean(s.Stalled), Burned: s.Burned,
+		Halted: clean(s.Halted), Stalled: clean(s.Stalled), Trouble: clean(s.Trouble), Burned: s.Burned,
 	}
 }
 
@@ -105,7 +105,7 @@ func headerMessage(h *types.Header) *apiv1.Header {
 		Chain: h.Chain.String(), Height: h.Height, Slot: h.Slot, Clock: h.Clock, Parent: h.Parent.String(), Producer: h.Producer.String(),
 		BodyRoot: h.BodyRoot.String(), ExtensionRoot: h.ExtensionRoot.String(), StateRoot: h.StateRoot.String(),
 		ReceiptsRoot: h.ReceiptsRoot.String(), OutboxRoot: h.OutboxRoot.String(), HistoryRoot: h.HistoryRoot.String(),
-		CertHeight: h.CertHeight, NextSet: text(h.NextSet), Shard: h.Shard, Consensus: h.Consensus,
+		CertHeight: h.CertHeight, NextSet: text(h.NextSet), Shard: h.Shard, Consensus: h.Consensus, Epoch: h.Epoch,
 	}
 }
 
@@ -127,6 +127,9 @@ func blockMessage(b *Block, p *Params, detail apiv1.BlockDetail) *apiv1.Block {
 	if b.Certificate != nil {
 		m.Certificate = certificateMessage(b.Certificate)
 	}
+	if b.Finality != nil {
+		m.Finality = b.Finality.Encode()
+	}
 	if detail >= apiv1.BlockDetail_BLOCK_DETAIL_IDS {
 		for _, id := range b.TxIDs {
 			m.TxIds = append(m.TxIds, id.String())
@@ -144,7 +147,8 @@ func blockMessage(b *Block, p *Params, detail apiv1.BlockDetail) *apiv1.Block {
 }
 
 func accountMessage(a *Account) *apiv1.GetAccountResponse {
-	m := &apiv1.GetAccountResponse{Account: a.ID.String(), Balance: a.Balance, Locked: a.Locked, Free: a.Free, Height: a.Height, Clock: a.Clock}
+	m := &apiv1.GetAccountResponse{Account: a.ID.String(), Balance: a.Balance, Locked: a.Locked, Free: a.Free, Height: a.Height, Clock: a.Clock,
+		ProofHeight: a.ProofHeight}
 	if a.Authority != nil {
 		m.Authority = authorityMessage(a.Authority)
 	}

@@ -3,6 +3,7 @@ package api_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -26,7 +27,7 @@ func FuzzRequests(f *testing.F) {
 	handler := api.NewServer(apitest.NewNode("north", root), api.Options{Limits: api.Limits{Wait: time.Millisecond, BodyBytes: 1 << 16}}).Handler()
 	procedures := []string{"ChainService/ListChains", "ChainService/GetChain", "ChainService/GetReference", "ChainService/SubmitTransactions",
 		"ChainService/GetTransaction", "ChainService/WaitTransaction", "ChainService/GetBlock", "ChainService/ListBlocks", "ChainService/GetAccount",
-		"ChainService/Query", "ChainService/WatchFinal", "NodeService/Status", "NodeService/Health"}
+		"ChainService/Query", "ChainService/GetParams", "ChainService/GetEpoch", "ChainService/WatchFinal", "NodeService/Status", "NodeService/Health"}
 	kinds := []string{"application/json", "application/proto", "application/connect+json", "application/connect+proto", "application/grpc-web+proto"}
 	env, id := envelope(root, 100, 1)
 	for p := range procedures {
@@ -88,6 +89,16 @@ func FuzzAnswers(f *testing.F) {
 		}
 		if m := new(apiv1.GetAccountResponse); proto.Unmarshal(b, m) == nil {
 			_, _ = api.ParseAccount(m)
+		}
+		if m := new(apiv1.GetEpochResponse); proto.Unmarshal(b, m) == nil {
+			_, _ = api.ParseEpoch(m)
+		}
+		if m := new(apiv1.GetParamsResponse); proto.Unmarshal(b, m) == nil {
+			if r, _, err := api.ParseRegistry(m); err == nil {
+				if _, err := json.Marshal(r); err != nil {
+					t.Errorf("a registry that cannot be written: %v", err)
+				}
+			}
 		}
 		if m := new(apiv1.GetReferenceResponse); proto.Unmarshal(b, m) == nil {
 			_, _, _, _ = api.ParseReference(m)

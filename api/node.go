@@ -25,7 +25,7 @@ type Chain interface {
 	Genesis() []byte
 	// Set returns the producers in force. The caller does not change it.
 	Set() *types.Set
-	// Params returns what does not change in the life of the chain's rules.
+	// Params returns the chain's measures and its price list, which alone may change, see package sdk/params.
 	Params() Params
 	// Reference returns what a new transaction refers to.
 	Reference(ctx context.Context) (Reference, error)
@@ -37,8 +37,11 @@ type Chain interface {
 	Tx(ctx context.Context, id types.TxID) (Tx, error)
 	// Block returns the final block at a height, or an error that wraps ErrNotFound.
 	Block(ctx context.Context, height uint64) (*Block, error)
-	// Account returns an account as of the newest final block; one that does not exist has no balance and is no error. Proofs are
-	// wanted if prove is true, and left out if the chain cannot make them.
+	// Epoch returns an epoch that has begun, or an error that wraps ErrNotFound.
+	Epoch(ctx context.Context, number uint64) (Epoch, error)
+	// Account returns an account as of the newest final block; one that does not exist has no balance and is no error. If prove is
+	// true, proofs are wanted, and the answer is as of the newest block whose state root is in a final header, which is the one
+	// before; a chain that cannot make them leaves them out.
 	Account(ctx context.Context, id types.AccountID, prove bool) (Account, error)
 	// Query asks a module about the state after the newest final block, whose height it returns. It fails with ErrUnknownModule,
 	// and ErrUnknownPath or module.ErrUnknownPath.
@@ -107,6 +110,7 @@ type ChainStatus struct {
 	Burned      uint64
 	Halted      string // why it will not go on; empty if it runs
 	Stalled     string // what it waits for; empty if it runs
+	Trouble     string // what is wrong with this node's part in the chain, which may go on all the same; empty if nothing
 }
 
 // Plugin is one process of the operating system.
@@ -135,7 +139,8 @@ type Instance struct {
 	Failed  string // why it has failed for good; empty if it has not
 }
 
-// Params is what does not change in the life of a chain's rules. Amounts are in the smallest unit.
+// Params is what does not change in the life of a chain's rules, and the fees of the next block. Amounts are in the smallest
+// unit.
 type Params struct {
 	Token         string
 	GenesisTimeMs uint64 // Unix time of slot 0
@@ -226,6 +231,7 @@ type Block struct {
 	TxIDs       []types.TxID
 	Receipts    []types.Receipt // the first len(TxIDs) belong to them, others to scheduled work
 	Body        []byte          // encoded
+	Finality    *types.Finality // proof that is for this very block; nil if a descendant's made it final
 }
 
 // Account is an account as of a final block. Amounts are in the smallest unit.
@@ -238,6 +244,8 @@ type Account struct {
 	Height    uint64
 	Clock     uint64
 	Proofs    []ItemProof
+	// ProofHeight is the height of the final block whose state root the proofs lead to; 0 without proofs.
+	ProofHeight uint64
 }
 
 // ItemProof shows what the state tree holds for an item. Value is nil if it holds nothing.

@@ -43,6 +43,9 @@ func (s *Server) problems(ctx context.Context) ([]string, error) {
 		} else if c.Stalled != "" {
 			out = append(out, clean(fmt.Sprintf("chain %s waits: %s", c.Name, c.Stalled)))
 		}
+		if c.Trouble != "" {
+			out = append(out, clean(fmt.Sprintf("chain %s: trouble: %s", c.Name, c.Trouble)))
+		}
 	}
 	for _, p := range st.Plugins {
 		if p.State != "ready" {

@@ -80,6 +80,7 @@ func (p *parser) chainStatus(m *apiv1.ChainStatus) ChainStatus {
 		FinalID: p.hash("final id", m.GetFinalId()), FinalSlot: m.GetFinalSlot(), Slot: m.GetSlot(), StateRoot: p.hash("state root", m.GetStateRoot()),
 		StateHeight: m.GetStateHeight(), Producers: int(m.GetProducers()), Producer: m.GetProducer(), Produced: m.GetProduced(),
 		Skipped: m.GetSkipped(), Waiting: int(m.GetWaiting()), Burned: m.GetBurned(), Halted: m.GetHalted(), Stalled: m.GetStalled(),
+		Trouble: m.GetTrouble(),
 	}
 }
 
@@ -150,6 +151,10 @@ func ParseBlock(m *apiv1.Block) (*Block, error) {
 		b.Certificate, err = types.DecodeCertificate(m.GetCertificate().GetEncoded())
 		p.fail("block", err)
 	}
+	if len(m.GetFinality()) > 0 {
+		b.Finality, err = types.DecodeFinality(m.GetFinality())
+		p.fail("block", err)
+	}
 	for _, id := range m.GetTxIds() {
 		b.TxIDs = append(b.TxIDs, p.hash("transaction id", id))
 	}
@@ -166,7 +171,7 @@ func ParseBlock(m *apiv1.Block) (*Block, error) {
 func ParseAccount(m *apiv1.GetAccountResponse) (Account, error) {
 	var p parser
 	a := Account{ID: p.account("account", m.GetAccount()), Balance: m.GetBalance(), Locked: m.GetLocked(), Free: m.GetFree(), Height: m.GetHeight(),
-		Clock: m.GetClock()}
+		Clock: m.GetClock(), ProofHeight: m.GetProofHeight()}
 	if m.GetAuthority() != nil {
 		var err error
 		a.Authority, err = types.DecodeAuthority(m.GetAuthority().GetEncoded())

@@ -170,6 +170,10 @@ func TestPlainPaths(t *testing.T) {
 	if code, body := r.get("/healthz"); code != 200 || body != "ok\n" {
 		t.Errorf("healthz: %d %q", code, body)
 	}
+	r.root.Trouble("the clock is wrong")
+	if code, body := r.get("/healthz"); code != 503 || body != "chain root: trouble: the clock is wrong\n" {
+		t.Errorf("healthz of a chain in which this node does not do its part: %d %q", code, body)
+	}
 	r.root.Halt("state roots differ")
 	if code, body := r.get("/healthz"); code != 503 || !strings.Contains(body, "chain root has halted: state roots differ") {
 		t.Errorf("healthz of a halted chain: %d %q", code, body)

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/paloalto-chain/paloalto/sdk/params"
 	"github.com/paloalto-chain/paloalto/sdk/types"
 )
 
@@ -78,6 +79,8 @@ func gasOf(module string, actions int, block uint64) uint64 {
 		each = types.GasPermission
 	case types.ModuleChains:
 		each = types.GasSpawn
+	case params.Module:
+		each = params.Gas
 	}
 	gas := each * uint64(actions)
 	if block > 0 {

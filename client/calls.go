@@ -7,6 +7,7 @@ import (
 
 	"github.com/paloalto-chain/paloalto/api"
 	apiv1 "github.com/paloalto-chain/paloalto/api/proto/paloalto/api/v1"
+	"github.com/paloalto-chain/paloalto/sdk/params"
 	"github.com/paloalto-chain/paloalto/sdk/types"
 )
 
@@ -190,6 +191,26 @@ func (c *Client) Blocks(ctx context.Context, chain string, from uint64, limit in
 	return blocks, m.GetNext(), nil
 }
 
+// CurrentEpoch stands for the epoch in force.
+const CurrentEpoch = ^uint64(0)
+
+// Epoch returns an epoch that has begun. That its set is the right one is for the caller to verify.
+func (c *Client) Epoch(ctx context.Context, chain string, number uint64) (api.Epoch, error) {
+	req := &apiv1.GetEpochRequest{Chain: chain}
+	if number != CurrentEpoch {
+		req.Epoch = &number
+	}
+	m, err := call(ctx, c, c.opts.Timeout, c.chain.GetEpoch, req, "epoch of chain "+chain)
+	if err != nil {
+		return api.Epoch{}, err
+	}
+	e, err := api.ParseEpoch(m)
+	if err == nil && number != CurrentEpoch && e.Set.Epoch != number {
+		err = fmt.Errorf("epoch %d of chain %s: the node answered with epoch %d", number, chain, e.Set.Epoch)
+	}
+	return e, err
+}
+
 // Account returns an account as of the newest final block.
 func (c *Client) Account(ctx context.Context, chain string, id types.AccountID) (api.Account, error) {
 	m, err := call(ctx, c, c.opts.Timeout, c.chain.GetAccount, &apiv1.GetAccountRequest{Chain: chain, Account: id.String()}, "account "+id.String())
@@ -203,6 +224,24 @@ func (c *Client) Account(ctx context.Context, chain string, id types.AccountID) 
 	return a, err
 }
 
+// ProvenAccount returns an account with the items that the state holds for it and their proofs, which lead to the state root of
+// the final block at ProofHeight. They are for the caller to verify.
+func (c *Client) ProvenAccount(ctx context.Context, chain string, id types.AccountID) (api.Account, error) {
+	m, err := call(ctx, c, c.opts.Timeout, c.chain.GetAccount, &apiv1.GetAccountRequest{Chain: chain, Account: id.String(), Prove: true},
+		"proof of account "+id.String())
+	if err != nil {
+		return api.Account{}, err
+	}
+	a, err := api.ParseAccount(m)
+	switch {
+	case err == nil && a.ID != id:
+		err = fmt.Errorf("account %s: the node answered about %s", id, a.ID)
+	case err == nil && len(a.Proofs) == 0:
+		err = fmt.Errorf("account %s: the node gave no proofs", id)
+	}
+	return a, err
+}
+
 // Query asks a module of a chain. The answer is JSON, as of the final block at height.
 func (c *Client) Query(ctx context.Context, chain, module, path string, argument []byte) (json []byte, height uint64, err error) {
 	m, err := call(ctx, c, c.opts.Timeout, c.chain.Query, &apiv1.QueryRequest{Chain: chain, Module: module, Path: path, Argument: argument},
@@ -211,6 +250,15 @@ func (c *Client) Query(ctx context.Context, chain, module, path string, argument
 		return nil, 0, err
 	}
 	return []byte(m.GetJson()), m.GetHeight(), nil
+}
+
+// Registry returns the chain's parameters with the values in force, as of the final block at height.
+func (c *Client) Registry(ctx context.Context, chain string) (r *params.Registry, height uint64, err error) {
+	m, err := call(ctx, c, c.opts.Timeout, c.chain.GetParams, &apiv1.GetParamsRequest{Chain: chain}, "parameters of chain "+chain)
+	if err != nil {
+		return nil, 0, err
+	}
+	return api.ParseRegistry(m)
 }
 
 // A wait is made of requests of maxWait, with waitRoom for the way. After each it shows whether the node has lost the transaction.

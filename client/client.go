@@ -1,6 +1,6 @@
 // Package client speaks to a node's API: typed calls with retries, transactions made and followed until they are final, final
-// blocks as a sequence that survives a lost connection, and two ways to trust an answer: [VerifyBlock], which checks a
-// certificate, and [Quorum], which asks several nodes.
+// blocks as a sequence that survives a lost connection, and two ways to trust an answer: [Light], which believes what is
+// proven, and [Quorum], which asks several nodes.
 //
 //	c, err := client.New("http://127.0.0.1:8080", client.Options{})
 //	defer c.Close()

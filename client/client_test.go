@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -104,9 +105,14 @@ func TestEveryMethod(t *testing.T) {
 	root, c := rig(t)
 	ctx := within(t)
 	root.Advance(30)
+	root.Trouble("the clock is wrong")
 	if s, err := c.Status(ctx); err != nil || s.Name != "north" || len(s.Chains) != 1 || s.Chains[0] != root.Status() {
 		t.Errorf("status: %v %v", s, err)
 	}
+	if p, err := c.Health(ctx); err != nil || len(p) != 1 || p[0] != "chain root: trouble: the clock is wrong" {
+		t.Errorf("health in trouble: %v %v", p, err)
+	}
+	root.Trouble("")
 	if p, err := c.Health(ctx); err != nil || len(p) != 0 {
 		t.Errorf("health: %v %v", p, err)
 	}
@@ -130,8 +136,32 @@ func TestEveryMethod(t *testing.T) {
 	if a, err := c.Account(ctx, "root", id); err != nil || a.Balance != 7 || a.Height != 30 {
 		t.Errorf("account: %v %v", a, err)
 	}
+	if _, err := c.ProvenAccount(ctx, "root", id); err == nil || !strings.Contains(err.Error(), "gave no proofs") {
+		t.Errorf("an account without proofs: %v", err)
+	}
+	root.SetAccount(api.Account{ID: id, Balance: 7, Proofs: []api.ItemProof{{Module: "m"}}, ProofHeight: 31})
+	if a, err := c.ProvenAccount(ctx, "root", id); err != nil || len(a.Proofs) != 1 || a.ProofHeight != 31 {
+		t.Errorf("account with proofs: %v %v", a, err)
+	}
+	for _, n := range []uint64{0, client.CurrentEpoch} {
+		if e, err := c.Epoch(ctx, "root", n); err != nil || e.Set.Hash() != root.Set().Hash() || e.Opened.Height != 0 {
+			t.Errorf("epoch %d: %v %v", n, e, err)
+		}
+	}
+	if _, err := c.Epoch(ctx, "root", 1); client.Name(err) != "ErrNotFound" {
+		t.Errorf("an epoch to come: %v", err)
+	}
+	if b, err := c.Block(ctx, "root", 4, client.DetailHeader); err != nil || b.Finality == nil || b.Finality.Verify(root.Set(), b.Header) != nil {
+		t.Errorf("finality: %v %v", b, err)
+	}
+	if b, err := c.Block(ctx, "root", 5, client.DetailHeader); err != nil || b.Finality != nil {
+		t.Errorf("a block whose descendant was certified: %v %v", b, err)
+	}
 	if js, h, err := c.Query(ctx, "root", "bank", "echo", []byte("x")); err != nil || string(js) != `{"echo":"x"}` || h != 30 {
 		t.Errorf("query: %s %d %v", js, h, err)
+	}
+	if r, h, err := c.Registry(ctx, "root"); err != nil || h != 30 || !reflect.DeepEqual(r, apitest.Registry()) {
+		t.Errorf("parameters: %+v %d %v", r, h, err)
 	}
 	if tx, err := c.Tx(ctx, "root", types.TxID{1}); err != nil || tx.Stage != api.Unknown {
 		t.Errorf("transaction: %v %v", tx, err)

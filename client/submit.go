@@ -69,10 +69,7 @@ func (c *Client) WaitTx(ctx context.Context, chain string, id types.TxID, level 
 		case err != nil:
 			return tx, false, err
 		case reached:
-			if tx.Receipt != nil && tx.Receipt.Status != types.StatusOK {
-				return tx, false, fmt.Errorf("%w: transaction %s: %s", ErrTxFailed, id, tx.Receipt.Status)
-			}
-			return tx, false, nil
+			return tx, false, failure(tx)
 		case expired:
 			return tx, false, fmt.Errorf("%w: transaction %s was not included up to slot %d", api.ErrExpired, id, expires)
 		case tx.Stage == api.Unknown:
@@ -81,4 +78,12 @@ func (c *Client) WaitTx(ctx context.Context, chain string, id types.TxID, level 
 			return tx, false, fmt.Errorf("wait for transaction %s, which is %s: %w", id, tx.Stage, ctx.Err())
 		}
 	}
+}
+
+// failure returns ErrTxFailed if a transaction has a receipt that is not "ok".
+func failure(tx api.Tx) error {
+	if tx.Receipt != nil && tx.Receipt.Status != types.StatusOK {
+		return fmt.Errorf("%w: transaction %s: %s", ErrTxFailed, tx.ID, tx.Receipt.Status)
+	}
+	return nil
 }

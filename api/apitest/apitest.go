@@ -6,12 +6,17 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/paloalto-chain/paloalto/api"
+	"github.com/paloalto-chain/paloalto/chainspec"
+	"github.com/paloalto-chain/paloalto/sdk/params"
 	"github.com/paloalto-chain/paloalto/sdk/types"
 )
 
@@ -31,6 +36,13 @@ func NewNode(name string, chains ...*Chain) *Node {
 		n.chains = append(n.chains, c)
 	}
 	return n
+}
+
+// Add adds a chain, which may be one of another kind.
+func (n *Node) Add(c api.Chain) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.chains = append(n.chains, c)
 }
 
 // SetStatus replaces what the node says of itself; the chains are added to it.
@@ -110,14 +122,18 @@ func (s Signer) Sign(msg []byte) ([]byte, error) { return ed25519.Sign(s.private
 // Chain is an api.Chain. Nothing moves but by Advance.
 type Chain struct {
 	name    string
-	genesis []byte
+	genesis *chainspec.Genesis
 	id      types.ChainID
-	keys    []Signer
-	set     *types.Set
 	params  api.Params
 	buffer  int
 
 	mu       sync.Mutex
+	keys     []Signer // of set, in the order of its seats
+	set      *types.Set
+	epochs   []api.Epoch // by number
+	state    state       // after the newest block
+	before   state       // after its parent
+	tracked  types.AccountID
 	blocks   []*api.Block // by height; blocks[0] stands for genesis
 	included map[types.TxID]api.Tx
 	pool     []types.TxID
@@ -126,6 +142,7 @@ type Chain struct {
 	subs     map[*subscription]bool
 	slot     uint64
 	halted   string
+	trouble  string
 	bulk     int
 	ended    bool
 }
@@ -133,26 +150,44 @@ type Chain struct {
 // SubscriptionBuffer is how many blocks a subscription of a chain holds.
 const SubscriptionBuffer = 8
 
+// Trusting is how long the producers of a chain are believed by its genesis document.
+const Trusting = time.Hour
+
 // NewChain makes a chain with four producers at height 0.
 func NewChain(name string) *Chain {
 	c := &Chain{
-		name: name, genesis: []byte(`{"name":"` + name + `"}`), included: map[types.TxID]api.Tx{}, waiting: map[types.TxID][]byte{},
+		name: name, included: map[types.TxID]api.Tx{}, waiting: map[types.TxID][]byte{},
 		accounts: map[types.AccountID]api.Account{}, subs: map[*subscription]bool{}, buffer: SubscriptionBuffer,
 		params: api.Params{
 			Token: "ALTO", GenesisTimeMs: 1_000_000, SlotMs: 500, TxLifetime: 120, Fees: api.Fees{PerByte: 1, PerGas: 0, Floor: 100},
 			Limits: api.ChainLimits{BlockBytes: 4 << 20, TxBytes: 64 << 10, BlockGas: 40_000_000}, Modules: []string{"account", "bank"},
 		},
 	}
-	c.id = sha256.Sum256(c.genesis)
-	var keys []types.PublicKey
-	for i := range 4 {
-		c.keys = append(c.keys, Key(fmt.Sprintf("%s producer %d", name, i)))
-		keys = append(keys, c.keys[i].Public())
+	p := &c.params
+	c.genesis = &chainspec.Genesis{Format: chainspec.GenesisFormat, Name: name, Token: p.Token, Supply: 1, TimeMs: p.GenesisTimeMs, SlotMs: p.SlotMs,
+		Consensus:   chainspec.Rules{Plugin: "apitest", Rules: "1", Config: fmt.Appendf(nil, `{"trusting":%d}`, Trusting.Nanoseconds())},
+		Limits:      chainspec.Limits{BlockBytes: p.Limits.BlockBytes, TxBytes: p.Limits.TxBytes, BlockGas: p.Limits.BlockGas},
+		Fees:        chainspec.Fees{PerByte: p.Fees.PerByte, PerGas: p.Fees.PerGas, Floor: p.Fees.Floor},
+		Allocations: []chainspec.Allocation{{Name: "all", Account: types.AccountID{1}, Amount: 1}}}
+	c.keys, c.set = c.elect(0)
+	for i, s := range c.set.Seats {
+		c.genesis.Producers = append(c.genesis.Producers, chainspec.Producer{Name: fmt.Sprintf("p%d", i), Key: s.Key})
 	}
-	c.set = types.EqualSet(0, keys)
+	c.id = c.genesis.ID()
 	h := &types.Header{Chain: c.id, NextSet: c.set.Hash()}
 	c.blocks = []*api.Block{{ID: h.ID(), Header: h}}
+	c.epochs = []api.Epoch{{Set: c.set, Opened: h}}
 	return c
+}
+
+// elect returns the producers of an epoch.
+func (c *Chain) elect(epoch uint64) ([]Signer, *types.Set) {
+	signers, keys := make([]Signer, 4), make([]types.PublicKey, 4)
+	for i := range signers {
+		signers[i] = Key(fmt.Sprintf("%s producer %d of epoch %d", c.name, i, epoch))
+		keys[i] = signers[i].Public()
+	}
+	return signers, types.EqualSet(epoch, keys)
 }
 
 // SetAccount gives an account what it should have.
@@ -176,6 +211,13 @@ func (c *Chain) Halt(reason string) {
 	c.halted = reason
 }
 
+// Trouble makes something wrong with the node's part in the chain.
+func (c *Chain) Trouble(what string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.trouble = what
+}
+
 // Advance makes n further blocks, the first with what waits, and makes them final at once. Only every second height, and the last,
 // has a certificate of its own, and only the last is announced, as when a certificate makes several blocks final.
 func (c *Chain) Advance(n int) {
@@ -183,9 +225,63 @@ func (c *Chain) Advance(n int) {
 	defer c.mu.Unlock()
 	for i := range n {
 		c.slot++
-		c.add(i == n-1)
+		c.add(i == n-1, nil)
 	}
 	c.publish(c.blocks[len(c.blocks)-1])
+}
+
+// Close makes a further block, which closes the epoch, with what waits. It is final by its own certificate or, if suffix is more
+// than 0, by that of the last of so many blocks above it that are dropped. The producers of the next epoch are others.
+func (c *Chain) Close(suffix int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.slot++
+	keys, next := c.elect(c.set.Epoch + 1)
+	c.add(false, next)
+	x := c.blocks[len(c.blocks)-1]
+	x.Finality = c.prove(x, suffix)
+	if x.Certificate = nil; suffix == 0 {
+		x.Certificate = x.Finality.Cert
+	}
+	c.slot += uint64(suffix)
+	c.keys, c.set = keys, next
+	c.epochs = append(c.epochs, api.Epoch{Set: next, Opened: x.Header, Proof: x.Finality})
+	c.publish(x)
+}
+
+// Certify returns a certificate for a header by the producers of its epoch.
+func (c *Chain) Certify(h *types.Header) *types.Certificate {
+	keys, set := c.elect(h.Epoch)
+	return c.certify(h, keys, set)
+}
+
+// suffix returns n empty blocks of the epoch in force above one.
+func (c *Chain) suffix(x *api.Block, n int) (out []*types.Header) {
+	parent, receipts := x.Header, x.Receipts
+	for i := range n {
+		h := &types.Header{Chain: c.id, Height: parent.Height + 1, Slot: c.slot + uint64(i) + 1, Epoch: c.set.Epoch, Parent: parent.ID(),
+			Producer: c.set.Seats[0].Key.Hash(), BodyRoot: (&types.Body{}).BodyRoot(nil), StateRoot: c.state.root(), ReceiptsRoot: types.ReceiptsRoot(receipts)}
+		out = append(out, h)
+		parent, receipts = h, nil
+	}
+	return out
+}
+
+func (c *Chain) prove(x *api.Block, suffix int) *types.Finality {
+	f := &types.Finality{Suffix: c.suffix(x, suffix)}
+	top := x.Header
+	if suffix > 0 {
+		top = f.Suffix[suffix-1]
+	}
+	f.Cert = c.certify(top, c.keys, c.set)
+	return f
+}
+
+// Now returns when the slot began that the chain's clock is in.
+func (c *Chain) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.UnixMilli(int64(c.params.GenesisTimeMs + c.slot*c.params.SlotMs))
 }
 
 // Skip lets slots pass without a block.
@@ -204,7 +300,8 @@ func (c *Chain) Include() {
 	}
 }
 
-func (c *Chain) add(certified bool) {
+// add makes a block, which closes the epoch if next is not nil.
+func (c *Chain) add(certified bool, next *types.Set) {
 	parent := c.blocks[len(c.blocks)-1]
 	body := &types.Body{}
 	b := &api.Block{}
@@ -214,12 +311,17 @@ func (c *Chain) add(certified bool) {
 		b.Receipts = append(b.Receipts, types.Receipt{ID: id, Status: types.StatusOK, Fee: 100, Gas: types.GasTransfer,
 			Events: []types.Event{{Module: "bank", Name: "transfer", Data: []byte(`{"n":1}`), Accounts: []types.AccountID{{1}}, Item: []byte{2}}}})
 	}
-	h := &types.Header{Chain: c.id, Height: parent.Header.Height + 1, Slot: c.slot, Parent: parent.ID, Producer: c.set.Seats[0].Key.Hash(),
+	h := &types.Header{Chain: c.id, Height: parent.Header.Height + 1, Slot: c.slot, Epoch: c.set.Epoch, Parent: parent.ID, StateRoot: c.state.root(), Producer: c.set.Seats[0].Key.Hash(),
 		Clock: types.NextClock(parent.Header.Clock, parent.Header.Slot, c.slot), BodyRoot: body.BodyRoot(b.TxIDs),
 		ReceiptsRoot: types.ReceiptsRoot(parent.Receipts)}
+	if next != nil {
+		h.NextSet = next.Hash()
+	}
+	c.before, c.state = c.state, c.state.after(c, h.Height)
 	b.ID, b.Header, b.Body = h.ID(), h, body.Encode()
 	if certified || h.Height%2 == 0 {
-		b.Certificate = c.certify(h)
+		b.Certificate = c.certify(h, c.keys, c.set)
+		b.Finality = &types.Finality{Cert: b.Certificate}
 	}
 	if c.bulk > 0 {
 		b.Body = make([]byte, c.bulk)
@@ -232,11 +334,11 @@ func (c *Chain) add(certified bool) {
 	c.blocks = append(c.blocks, b)
 }
 
-func (c *Chain) certify(h *types.Header) *types.Certificate {
-	cert := &types.Certificate{Scheme: types.CertEd25519List, SetHash: c.set.Hash(), Slot: h.Slot, Height: h.Height, Block: h.ID(), Bitmap: []byte{0b1011}}
-	msg := types.SignBytes(c.id, types.PurposeCommit, types.CommitPayload(cert.SetHash, 0, cert.Slot, cert.Height, cert.Block))
+func (c *Chain) certify(h *types.Header, keys []Signer, set *types.Set) *types.Certificate {
+	cert := &types.Certificate{Scheme: types.CertEd25519List, SetHash: set.Hash(), Epoch: h.Epoch, Slot: h.Slot, Height: h.Height, Block: h.ID(), Bitmap: []byte{0b1011}}
+	msg := types.SignBytes(c.id, types.PurposeCommit, types.CommitPayload(cert.SetHash, cert.Epoch, cert.Slot, cert.Height, cert.Block))
 	for _, i := range []int{0, 1, 3} {
-		sig, _ := c.keys[i].Sign(msg)
+		sig, _ := keys[i].Sign(msg)
 		cert.Signatures = append(cert.Signatures, sig)
 	}
 	return cert
@@ -249,10 +351,14 @@ func (c *Chain) Name() string { return c.name }
 func (c *Chain) ID() types.ChainID { return c.id }
 
 // Genesis implements api.Chain.
-func (c *Chain) Genesis() []byte { return c.genesis }
+func (c *Chain) Genesis() []byte { return c.genesis.Encode() }
 
 // Set implements api.Chain.
-func (c *Chain) Set() *types.Set { return c.set }
+func (c *Chain) Set() *types.Set {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.set
+}
 
 // Params implements api.Chain.
 func (c *Chain) Params() api.Params { return c.params }
@@ -263,7 +369,7 @@ func (c *Chain) Status() api.ChainStatus {
 	defer c.mu.Unlock()
 	final := c.blocks[len(c.blocks)-1]
 	return api.ChainStatus{Name: c.name, ID: c.id, Head: final.Header.Height, Final: final.Header.Height, FinalID: final.ID, FinalSlot: final.Header.Slot,
-		Slot: c.slot, Producers: len(c.keys), Producer: true, Produced: 3, Skipped: 1, Waiting: len(c.pool), Halted: c.halted}
+		Slot: c.slot, Producers: len(c.keys), Producer: true, Produced: 3, Skipped: 1, Waiting: len(c.pool), Halted: c.halted, Trouble: c.trouble}
 }
 
 // Reference implements api.Chain.
@@ -349,17 +455,47 @@ func (c *Chain) Block(ctx context.Context, height uint64) (*api.Block, error) {
 	return c.blocks[height], ctx.Err()
 }
 
-// Account implements api.Chain.
-func (c *Chain) Account(ctx context.Context, id types.AccountID, _ bool) (api.Account, error) {
+// Epoch implements api.Chain.
+func (c *Chain) Epoch(ctx context.Context, number uint64) (api.Epoch, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if number >= uint64(len(c.epochs)) {
+		return api.Epoch{}, fmt.Errorf("%w: epoch %d", api.ErrNotFound, number)
+	}
+	return c.epochs[number], ctx.Err()
+}
+
+// Account implements api.Chain. There are proofs for the account that [Chain.Track] has named, and those that [Chain.SetAccount]
+// was given.
+func (c *Chain) Account(ctx context.Context, id types.AccountID, prove bool) (api.Account, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	a := c.accounts[id]
 	a.Height = uint64(len(c.blocks) - 1)
+	if prove && a.Proofs == nil && c.before.account == id {
+		a.ProofHeight, a.Height = a.Height, a.Height-1
+		a.Balance, a.Proofs = c.before.balance, c.before.proofs()
+	}
 	return a, ctx.Err()
 }
 
-// Query implements api.Chain: the module bank echoes the argument of the path echo.
+// Registry is what every Chain says of its parameters.
+func Registry() *params.Registry {
+	by := types.AccountID{9}
+	raw := func(s string) json.RawMessage { return json.RawMessage(s) }
+	return &params.Registry{Authority: &by, Epochs: true, Params: []params.Entry{
+		{Name: "bank.mode", Type: "string", Value: raw(`"fast"`), Genesis: raw(`"slow"`), OneOf: []string{"fast", "slow"}, ChangedAt: 4, Description: "how fast"},
+		{Name: "fees.floor", Type: "amount", Value: raw("5"), Genesis: raw("5"), Min: raw("0"), Max: raw("9"), Step: raw("2")},
+		{Name: "limits.tx_bytes", Type: "size", Value: raw("7"), Genesis: raw("7"), Fixed: true},
+	}, Pending: &params.PendingView{Changes: []params.ChangeView{{Name: "fees.floor", From: raw("5"), To: raw("6")}}, By: by, Height: 2, NotBefore: 8, Note: "why"}}
+}
+
+// Query implements api.Chain: the module bank echoes the argument of the path echo, and params lists [Registry].
 func (c *Chain) Query(ctx context.Context, module, path string, argument []byte) ([]byte, uint64, error) {
+	if module == params.Module && path == params.PathList {
+		b, err := json.Marshal(Registry())
+		return b, c.Status().Final, errors.Join(err, ctx.Err())
+	}
 	if module != "bank" {
 		return nil, 0, fmt.Errorf("%w: %q; this chain has bank", api.ErrUnknownModule, module)
 	}

@@ -55,7 +55,7 @@ func (a *apiNode) Status(context.Context) (api.NodeStatus, error) {
 func chainStatus(s chain.Status, parent *types.ChainID) api.ChainStatus {
 	out := api.ChainStatus{Name: s.Name, ID: s.Chain, Head: s.Head, Final: s.Final, FinalID: s.FinalID, FinalSlot: s.FinalSlot, Slot: s.Slot,
 		StateRoot: s.StateRoot, StateHeight: s.StateHeight, Producers: s.Producers, Producer: s.Producer, Produced: s.Produced,
-		Skipped: s.Skipped, Waiting: s.Waiting, Burned: s.Burned, Halted: s.Halted, Stalled: s.Stalled}
+		Skipped: s.Skipped, Waiting: s.Waiting, Burned: s.Burned, Halted: s.Halted, Stalled: s.Stalled, Trouble: s.Trouble}
 	if parent != nil {
 		out.Parent = *parent
 	}
@@ -115,8 +115,9 @@ func (a *apiChain) Set() *types.Set         { return a.c.Set() }
 
 // Params implements api.Chain.
 func (a *apiChain) Params() api.Params {
+	f := a.c.Fees()
 	return api.Params{Token: a.g.Token, GenesisTimeMs: a.g.TimeMs, SlotMs: a.g.SlotMs, TxLifetime: ledger.TxLifetime,
-		Fees:    api.Fees{PerByte: a.g.Fees.PerByte, PerGas: a.g.Fees.PerGas, Floor: a.g.Fees.Floor, BurnPPM: a.g.Fees.BurnPPM},
+		Fees:    api.Fees{PerByte: f.PerByte, PerGas: f.PerGas, Floor: f.Floor, BurnPPM: f.BurnPPM},
 		Limits:  api.ChainLimits{BlockBytes: a.g.Limits.BlockBytes, TxBytes: a.g.Limits.TxBytes, BlockGas: a.g.Limits.BlockGas},
 		Modules: a.c.Modules()}
 }
@@ -152,16 +153,44 @@ func (a *apiChain) Block(ctx context.Context, height uint64) (*api.Block, error)
 }
 
 func apiBlock(b *chain.FinalBlock) *api.Block {
-	return &api.Block{ID: b.ID, Header: b.Header, Certificate: b.Certificate(), TxCount: len(b.TxIDs), TxIDs: b.TxIDs, Receipts: b.Receipts, Body: b.Body()}
+	return &api.Block{ID: b.ID, Header: b.Header, Certificate: b.Certificate(), TxCount: len(b.TxIDs), TxIDs: b.TxIDs, Receipts: b.Receipts, Body: b.Body(),
+		Finality: b.Finality()}
+}
+
+// Epoch implements api.Chain.
+func (a *apiChain) Epoch(ctx context.Context, number uint64) (api.Epoch, error) {
+	e, err := a.c.Epoch(ctx, number)
+	return api.Epoch{Set: e.Set, Opened: e.Start, Proof: e.Proof}, named(err)
 }
 
 // Account implements api.Chain.
-func (a *apiChain) Account(ctx context.Context, id types.AccountID, _ bool) (api.Account, error) {
+func (a *apiChain) Account(ctx context.Context, id types.AccountID, prove bool) (api.Account, error) {
+	if prove {
+		return a.provenAccount(ctx, id)
+	}
 	acc, auth, height, clock, err := a.c.Account(ctx, id)
 	if err != nil {
 		return api.Account{}, named(err)
 	}
 	return api.Account{ID: id, Balance: acc.Balance, Locked: min(acc.Locked(clock), acc.Balance), Free: acc.Free(clock), Authority: auth, Height: height, Clock: clock}, nil
+}
+
+// provenAccount answers as of the parent of the newest final block, whose header has the root of that state.
+func (a *apiChain) provenAccount(ctx context.Context, id types.AccountID) (api.Account, error) {
+	p, err := a.c.Prove(ctx, ledger.AccountItems(id))
+	if err != nil {
+		return api.Account{}, named(err)
+	}
+	acc, auth, err := ledger.AccountOf(ctx, p, id)
+	if err != nil {
+		return api.Account{}, err
+	}
+	out := api.Account{ID: id, Balance: acc.Balance, Locked: min(acc.Locked(p.Clock), acc.Balance), Free: acc.Free(p.Clock), Authority: auth, Height: p.Height,
+		Clock: p.Clock, ProofHeight: p.Root.Height}
+	for i, it := range p.Items {
+		out.Proofs = append(out.Proofs, api.ItemProof{Module: it.Module, Place: it.Place, Key: []byte(it.Key), Value: p.Values[i], Proof: &p.Proofs[i]})
+	}
+	return out, nil
 }
 
 // Query implements api.Chain.

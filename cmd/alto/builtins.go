@@ -4,27 +4,17 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sort"
 	"strings"
 
 	"github.com/agext/levenshtein"
 
 	"github.com/paloalto-chain/paloalto/chainspec"
+	"github.com/paloalto-chain/paloalto/cmd/builtin"
 	"github.com/paloalto-chain/paloalto/core/host"
 	"github.com/paloalto-chain/paloalto/core/node"
-	dpospbft "github.com/paloalto-chain/paloalto/plugins/consensus-dpospbft"
-	prophecy "github.com/paloalto-chain/paloalto/plugins/oracle"
-	cometbftdb "github.com/paloalto-chain/paloalto/plugins/storage-cometbftdb"
-	udp "github.com/paloalto-chain/paloalto/plugins/transport-udp"
-	forth "github.com/paloalto-chain/paloalto/plugins/vm-forth"
 	"github.com/paloalto-chain/paloalto/sdk"
 	"github.com/paloalto-chain/paloalto/sdk/plugin"
 )
-
-// builtins are the plugins that this binary holds. This is the only place that names them.
-func builtins() []plugin.Plugin {
-	return []plugin.Plugin{dpospbft.Plugin(), forth.Plugin(), cometbftdb.Plugin(), prophecy.Plugin(), udp.Plugin()}
-}
 
 // serveName is what a built-in plugin is called on the command line of its process, such as "vm-forth".
 func serveName(kind plugin.Kind, name string) string { return string(kind) + "-" + name }
@@ -43,7 +33,7 @@ func servePlugin(args []string) bool {
 		if len(args) != 4 || strings.HasPrefix(args[3], "-") {
 			return false
 		}
-		for _, p := range builtins() {
+		for _, p := range builtin.Plugins() {
 			for _, k := range p.Describe().Kinds {
 				if serveName(k.Kind, p.Describe().Name) == args[3] {
 					sdk.Serve(p)
@@ -57,40 +47,9 @@ func servePlugin(args []string) bool {
 	return false
 }
 
-// schemas knows the built-in plugins, and external ones as the lock file describes them. It implements chainspec.Schemas.
-type schemas struct{ infos []plugin.Info }
-
-func builtinSchemas() schemas {
-	var s schemas
-	for _, p := range builtins() {
-		s.infos = append(s.infos, p.Describe())
-	}
-	return s
-}
-
-func (s schemas) Plugin(name string, kind plugin.Kind) (plugin.Info, bool) {
-	for _, i := range s.infos {
-		if _, ok := i.Find(kind); ok && i.Name == name {
-			return i, true
-		}
-	}
-	return plugin.Info{}, false
-}
-
-func (s schemas) Names(kind plugin.Kind) []string {
-	var out []string
-	for _, i := range s.infos {
-		if _, ok := i.Find(kind); ok {
-			out = append(out, i.Name)
-		}
-	}
-	sort.Strings(out)
-	return out
-}
-
 // catalog tells a node where its plugins come from. It implements node.Catalog.
 type catalog struct {
-	known    schemas
+	known    builtin.Schemas
 	external []chainspec.PluginSource
 	base     string // folder that relative paths of external plugins start from
 	inside   bool   // built-in plugins in this process: the yardstick of what processes cost
@@ -107,7 +66,7 @@ func (c catalog) Find(kind plugin.Kind, name string) (node.Source, error) {
 		}
 		return node.Source{Spec: host.Spec{Name: name, Path: path, SHA256: e.SHA256}}, nil
 	}
-	for _, p := range builtins() {
+	for _, p := range builtin.Plugins() {
 		i := p.Describe()
 		if _, ok := i.Find(kind); !ok || i.Name != name {
 			continue

@@ -16,9 +16,9 @@ import (
 )
 
 func (a *app) chainCmd() *cobra.Command {
-	c := &cobra.Command{Use: "chain", Short: "List, show and spawn chains",
+	c := &cobra.Command{Use: "chain", Short: "List, show and spawn chains, change their parameters, prove what is final",
 		Example: "  alto chain list\n  alto chain show root\n  alto chain spawn --parent root my.hcl"}
-	c.AddCommand(a.chainListCmd(), a.chainShowCmd(), a.chainSpawnCmd())
+	c.AddCommand(a.chainListCmd(), a.chainShowCmd(), a.chainSpawnCmd(), a.chainParamsCmd(), a.chainEvidenceCmd(), a.chainCertificateCmd())
 	return c
 }
 
@@ -103,8 +103,8 @@ func (a *app) chainShowCmd() *cobra.Command {
 						fmt.Fprintf(a.out, "  %-10s %s, rules %s\n", r.kind, r.r.Plugin, r.r.Rules)
 					}
 				}
-				fmt.Fprintf(a.out, "  modules    %v\n  fees       floor %s, per byte %s, per gas %s\n  block      %d bytes, %d gas\n", v.Modules, amountText(g.Fees.Floor),
-					amountText(g.Fees.PerByte), amountText(g.Fees.PerGas), g.Limits.BlockBytes, g.Limits.BlockGas)
+				fmt.Fprintf(a.out, "  modules    %v\n  fees       floor %s, per byte %s, per gas %s\n  block      %d bytes, %d gas\n", v.Modules, amountText(info.Params.Fees.Floor),
+					amountText(info.Params.Fees.PerByte), amountText(info.Params.Fees.PerGas), g.Limits.BlockBytes, g.Limits.BlockGas)
 				for _, p := range g.Producers {
 					fmt.Fprintf(a.out, "  producer   %-10s %s\n", p.Name, p.Key)
 				}

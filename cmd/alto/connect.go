@@ -124,10 +124,13 @@ func (a *app) account(text, dir string) (types.AccountID, error) {
 		return id, coded(exitUsage, err)
 	}
 	e, _, err := a.findKey(text, dir)
-	if err != nil {
-		return types.AccountID{}, err
+	if err == nil {
+		return types.SingleKeyAuthority(e.Public).ID(), nil
 	}
-	return types.SingleKeyAuthority(e.Public).ID(), nil
+	if k, ok := nodePublic(text, dir); ok {
+		return types.SingleKeyAuthority(k).ID(), nil
+	}
+	return types.AccountID{}, err
 }
 
 // findKey finds an account key by name.
@@ -163,6 +166,9 @@ func (a *app) findKey(name, dir string) (signer.Entry, string, error) {
 func (a *app) wallet(name, dir string) (localnet.Wallet, error) {
 	e, folder, err := a.findKey(name, dir)
 	if err != nil {
+		if w, ok, nerr := a.nodeWallet(name, dir); ok {
+			return w, nerr
+		}
 		return localnet.Wallet{}, err
 	}
 	pass := os.Getenv("ALTO_PASSPHRASE")

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime/pprof"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/paloalto-chain/paloalto/api"
 	"github.com/paloalto-chain/paloalto/chainspec"
+	"github.com/paloalto-chain/paloalto/cmd/builtin"
 	"github.com/paloalto-chain/paloalto/core/host"
 	"github.com/paloalto-chain/paloalto/core/node"
 	"github.com/paloalto-chain/paloalto/core/signer"
@@ -32,19 +34,20 @@ const closeTimeout = 5 * time.Second
 func (a *app) nodeRunCmd() *cobra.Command {
 	var home, level string
 	var newValidator, inProcess bool
+	var checkpoints []string
 	c := &cobra.Command{
 		Use:   "run --home DIR",
 		Short: "Run one node from its data folder, in the foreground",
 		Long: "Runs the node whose configuration is DIR/node.hcl and whose key is \"node\" in DIR/keys. It ends on SIGTERM, SIGINT, or when its\n" +
 			"supervisor is gone.",
-		Example: "  alto node run --home ~/.alto/networks/local/nodes/node-0\n  alto node run --home /srv/alto --log-level debug\n  alto node run --home /srv/alto --new-validator    its key has never signed anything",
+		Example: "  alto node run --home ~/.alto/networks/local/nodes/node-0\n  alto node run --home /srv/alto --new-validator    its key has never signed anything\n  alto node run --home /srv/alto --checkpoint main=120000:9f2c…    the id as `alto block show` tells it on a node that you trust",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if home == "" {
 				return coded(exitUsage, errors.New("--home DIR is missing: the node's data folder"))
 			}
 			r := newReporter()
-			err := a.runNode(c.Context(), home, level, newValidator, inProcess, r)
+			err := a.runNode(c.Context(), home, level, checkpoints, newValidator, inProcess, r)
 			if err != nil {
 				r.send(localnet.Report{Error: err.Error(), Code: exitCode(c.Context(), err)})
 			}
@@ -55,6 +58,7 @@ func (a *app) nodeRunCmd() *cobra.Command {
 	f.StringVar(&home, "home", "", "the node's data folder")
 	f.StringVar(&level, "log-level", "info", "debug, info, warn or error")
 	f.BoolVar(&newValidator, "new-validator", false, "the key has no guard because it has never signed anything")
+	f.StringArrayVar(&checkpoints, "checkpoint", nil, "CHAIN=HEIGHT:ID, a recent block that somebody you trust has told you, for a node that is new or was away for long")
 	f.BoolVar(&inProcess, "in-process", os.Getenv("ALTO_IN_PROCESS") != "", "run the built-in plugins without processes of their own, to measure what those cost")
 	_ = f.MarkHidden("in-process")
 	return c
@@ -94,7 +98,7 @@ func inherited(name string) *os.File {
 	return f
 }
 
-func (a *app) runNode(ctx context.Context, home, level string, newValidator, inProcess bool, rep *reporter) error {
+func (a *app) runNode(ctx context.Context, home, level string, checkpoints []string, newValidator, inProcess bool, rep *reporter) error {
 	home, err := filepath.Abs(home)
 	if err != nil {
 		return coded(exitConfig, err)
@@ -123,6 +127,9 @@ func (a *app) runNode(ctx context.Context, home, level string, newValidator, inP
 	if err != nil {
 		return coded(exitConfig, err)
 	}
+	if err := setCheckpoints(cfg, checkpoints); err != nil {
+		return coded(exitUsage, err)
+	}
 	rep.send(localnet.Report{Stage: "open the key"})
 	keys, err := signer.OpenKeystore(filepath.Join(home, "keys"), signer.KeystoreOptions{})
 	if err != nil {
@@ -137,7 +144,7 @@ func (a *app) runNode(ctx context.Context, home, level string, newValidator, inP
 
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	cat := catalog{known: builtinSchemas(), external: cfg.Plugins, base: home, inside: inProcess}
+	cat := catalog{known: builtin.Describe(), external: cfg.Plugins, base: home, inside: inProcess}
 	started := time.Now()
 	rep.send(localnet.Report{Stage: "start plugins and chains"})
 	n, err := node.Start(ctx, node.Config{Home: home, Node: cfg, Genesis: docs, Signer: key, Catalog: cat, Log: log, Registry: reg})
@@ -179,6 +186,26 @@ func (a *app) runNode(ctx context.Context, home, level string, newValidator, inP
 	case err := <-served:
 		return fmt.Errorf("node %s: api: %w", cfg.Name, err)
 	}
+}
+
+// setCheckpoints puts what the flags say into the configuration.
+func setCheckpoints(cfg *chainspec.Node, flags []string) error {
+	for _, f := range flags {
+		name, text, ok := strings.Cut(f, "=")
+		if !ok {
+			return fmt.Errorf("--checkpoint %q: write CHAIN=HEIGHT:ID", f)
+		}
+		at, err := chainspec.ParseCheckpoint(text)
+		if err != nil {
+			return fmt.Errorf("--checkpoint %s: %w", name, err)
+		}
+		c := cfg.Chain(name)
+		if c == nil {
+			return fmt.Errorf("--checkpoint %s: node.hcl has no chain of that name", name)
+		}
+		c.Checkpoint = at
+	}
+	return nil
 }
 
 // serveAdmin serves the administration on a socket of this machine, to callers who can read the token.

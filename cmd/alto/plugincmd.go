@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/paloalto-chain/paloalto/chainspec"
+	"github.com/paloalto-chain/paloalto/cmd/builtin"
 	"github.com/paloalto-chain/paloalto/core/host"
 	"github.com/paloalto-chain/paloalto/sdk/plugin"
 )
@@ -40,7 +41,7 @@ func (a *app) pluginListCmd() *cobra.Command {
 		Example: "  alto plugin list\n  alto plugin list -o json\n  alto plugin list -o jsonl", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			var list []pluginInfoView
-			for _, i := range builtinSchemas().infos {
+			for _, i := range builtin.Describe() {
 				for _, k := range i.Kinds {
 					list = append(list, pluginInfoView{i.Name, k.Kind, i.Version, k.Rules, i.API, "built in", k.Schema.Attributes})
 				}

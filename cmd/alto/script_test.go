@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,6 +34,7 @@ func TestMain(m *testing.M) {
 //	exits CODE COMMAND…   runs it; it must end with that exit code
 //	capture NAME REGEXP   sets a variable to what the parenthesis matches in the last standard output
 //	eventually COMMAND…   runs it again and again until it succeeds, for at most 20 s
+//	fetch URL FILE [REGEXP] writes what a GET answers to a file, for at most 20 s again and again until it matches
 //	unruly NAME           makes a misbehaving plugin of that name in the current folder; see internal/testplugins/unruly
 func TestScript(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("testdata", "script", "*.txtar"))
@@ -42,8 +44,14 @@ func TestScript(t *testing.T) {
 	if testing.Short() || raced { // two dozen raced processes a network are too slow, and each takes a second to end
 		files = slices.DeleteFunc(files, func(f string) bool { return strings.HasPrefix(filepath.Base(f), "network") })
 	}
-	testscript.Run(t, testscript.Params{
-		Files:               files,
+	p := scriptParams(t)
+	p.Files = files
+	testscript.Run(t, p)
+}
+
+// scriptParams are what all scripts run with.
+func scriptParams(t *testing.T) testscript.Params {
+	return testscript.Params{
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
@@ -53,8 +61,9 @@ func TestScript(t *testing.T) {
 			e.Defer(func() { killNetworks(t, home) })
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": cmdExits, "capture": cmdCapture, "eventually": cmdEventually, "unruly": cmdUnruly},
-	})
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": cmdExits, "capture": cmdCapture, "eventually": cmdEventually, "unruly": cmdUnruly,
+			"fetch": cmdFetch},
+	}
 }
 
 // killNetworks ends the supervisors that a script has left, and with them all else.
@@ -122,6 +131,34 @@ func cmdCapture(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%q does not match the standard output once", args[1])
 	}
 	ts.Setenv(args[0], m[1])
+}
+
+func cmdFetch(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: fetch URL FILE [REGEXP]")
+	}
+	want, err := regexp.Compile("(?m)" + strings.Join(args[2:], ""))
+	ts.Check(err)
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		b, err := get(args[0])
+		ts.Check(err)
+		if want.Match(b) {
+			ts.Check(os.WriteFile(ts.MkAbs(args[1]), b, 0o600))
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("%s never has what matches %q", args[0], args[2])
+		}
+	}
+}
+
+func get(url string) ([]byte, error) {
+	res, err := http.Get(url)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close() //nolint:errcheck // it is only read
+	return io.ReadAll(io.LimitReader(res.Body, 16<<20))
 }
 
 // buildUnruly builds the misbehaving plugin once for all scripts.
@@ -209,7 +246,7 @@ func checkExample(t *testing.T, root *cobra.Command, line string) {
 		return
 	}
 	c, rest, err := root.Find(words[1:])
-	if err != nil || (c.HasSubCommands() && c != root) {
+	if err != nil || (c.HasSubCommands() && !c.Runnable() && c != root) {
 		t.Errorf("example %q: no such command: %v", line, err)
 		return
 	}

@@ -12,11 +12,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/paloalto-chain/paloalto/chainspec"
+	"github.com/paloalto-chain/paloalto/cmd/builtin"
 )
 
 // lockedSchemas are the built-in plugins and those that the lock file beside a spec describes.
 func lockedSchemas(folder string) (chainspec.Schemas, *chainspec.Lock, chainspec.Diagnostics) {
-	base := builtinSchemas()
+	base := builtin.Describe()
 	path := filepath.Join(folder, chainspec.LockFile)
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		return base, &chainspec.Lock{}, nil
@@ -32,7 +33,7 @@ func lockedSchemas(folder string) (chainspec.Schemas, *chainspec.Lock, chainspec
 func nodeSchemas(home string) chainspec.Schemas {
 	s, _, diags := lockedSchemas(home)
 	if diags.HasErrors() {
-		return builtinSchemas()
+		return builtin.Describe()
 	}
 	return s
 }

@@ -49,6 +49,7 @@ type chainView struct {
 	Burned      uint64 `json:"burned,string"`
 	Halted      string `json:"halted,omitempty"`
 	Stalled     string `json:"stalled,omitempty"`
+	Trouble     string `json:"trouble,omitempty"` // what is wrong with this node's part
 }
 
 type pluginView struct {
@@ -68,7 +69,7 @@ type pluginView struct {
 func viewChain(c api.ChainStatus) chainView {
 	v := chainView{Name: c.Name, ID: c.ID.String(), Head: c.Head, Final: c.Final, Slot: c.Slot, StateRoot: c.StateRoot.String(),
 		StateHeight: c.StateHeight, Producers: c.Producers, Producer: c.Producer, Produced: c.Produced, Skipped: c.Skipped,
-		Waiting: c.Waiting, Burned: c.Burned, Halted: c.Halted, Stalled: c.Stalled}
+		Waiting: c.Waiting, Burned: c.Burned, Halted: c.Halted, Stalled: c.Stalled, Trouble: c.Trouble}
 	if !c.Parent.IsZero() {
 		v.Parent = c.Parent.String()
 	}
@@ -191,6 +192,8 @@ func (a *app) printStatus(v statusView, again bool) error {
 			health = "halted: " + r.c.Halted
 		case r.c.Stalled != "":
 			health = "waits: " + r.c.Stalled
+		case r.c.Trouble != "":
+			health = "trouble: " + r.c.Trouble
 		}
 		return []any{r.n.Name, orDash(r.n.PID), r.n.API, r.n.Peers, r.c.Name, r.c.Slot, r.c.Head, r.c.Final, short(r.c.StateRoot), r.c.Producers, r.c.Waiting, health}
 	})

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/paloalto-chain/paloalto/chainspec"
+	"github.com/paloalto-chain/paloalto/cmd/builtin"
 	"github.com/paloalto-chain/paloalto/core/host"
 	"github.com/paloalto-chain/paloalto/core/node"
 	"github.com/paloalto-chain/paloalto/sdk/plugin"
@@ -154,7 +155,7 @@ func parseEnv(list []string) (map[string][]byte, error) {
 
 // withVM opens a VM plugin, as a node would but for no chain, and ends it afterwards.
 func (a *app) withVM(ctx context.Context, name string, f func(vm.VM) error) (err error) {
-	src, err := catalog{known: builtinSchemas()}.Find(plugin.VM, name)
+	src, err := catalog{known: builtin.Describe()}.Find(plugin.VM, name)
 	if err != nil {
 		return coded(exitConfig, err)
 	}

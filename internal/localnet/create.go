@@ -23,6 +23,9 @@ type Plan struct {
 	Plugins []chainspec.PluginSource // external ones, with absolute paths and digests
 	Now     func() time.Time         // nil: the machine's clock
 	Tell    func(string)             // told what the user should know; may be nil
+	// Adjust has the last word on each node's configuration before it is written; may be nil. Tests put a network of their own
+	// between the nodes by it.
+	Adjust func(*chainspec.Node)
 }
 
 // ErrOtherChain says that a spec stands for other chains than those that the network runs.
@@ -221,6 +224,9 @@ func (p Plan) writeNodes(dir string, s *State) error {
 			}
 		}
 		p.defaults(&cfg)
+		if p.Adjust != nil {
+			p.Adjust(&cfg)
+		}
 		home := NodeDir(dir, n.Name)
 		if err := os.MkdirAll(home, 0o700); err != nil {
 			return fmt.Errorf("node %s: %w", n.Name, err)

@@ -104,6 +104,11 @@ func (p *proc) read(r io.ReadCloser) {
 		var rep Report
 		if json.Unmarshal(s.Bytes(), &rep) == nil {
 			select {
+			case p.reports <- rep: // also if the process has ended by now
+				continue
+			default:
+			}
+			select {
 			case p.reports <- rep:
 			case <-p.done:
 			}

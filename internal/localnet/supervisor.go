@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 )
@@ -25,6 +26,7 @@ type Supervisor struct {
 	state  *State
 	exe    string
 	env    []string
+	adjust func(node string, c *Command)
 	notify func(Event)
 	lock   *os.File
 	server *http.Server
@@ -42,6 +44,15 @@ type Options struct {
 	Exe    string      // the alto binary; empty: the running one
 	Env    []string    // of the nodes; nil: this process's
 	Notify func(Event) // may be nil; called from several goroutines
+	// Adjust has the last word on how a node is started; may be nil.
+	Adjust func(node string, c *Command)
+}
+
+// Command is how a node is started.
+type Command struct {
+	Exe  string
+	Args []string
+	Env  []string // of its own, besides what all nodes have
 }
 
 // NodeError says why a node gave up while it started.
@@ -59,7 +70,7 @@ var ErrRunning = errors.New("the network runs already")
 
 // NewSupervisor takes the network's lock and its control socket. Close gives them back.
 func NewSupervisor(dir string, o Options) (_ *Supervisor, err error) {
-	s := &Supervisor{dir: dir, exe: o.Exe, env: o.Env, notify: o.Notify, down: make(chan struct{}), procs: map[string]*proc{}}
+	s := &Supervisor{dir: dir, exe: o.Exe, env: o.Env, adjust: o.Adjust, notify: o.Notify, down: make(chan struct{}), procs: map[string]*proc{}}
 	if s.exe == "" {
 		s.exe = SelfExe()
 	}
@@ -114,7 +125,11 @@ func (s *Supervisor) Start(ctx context.Context, name string) error {
 		return fmt.Errorf("node %s runs already (pid %d)", name, p.pid())
 	}
 	s.notify(Event{Node: name, Stage: "start"})
-	p, err := startProc(s.exe, []string{"node", "run", "--home", home}, s.env, filepath.Join(home, "node.log"))
+	c := Command{Exe: s.exe, Args: []string{"node", "run", "--home", home}}
+	if s.adjust != nil {
+		s.adjust(name, &c)
+	}
+	p, err := startProc(c.Exe, c.Args, append(slices.Clone(s.env), c.Env...), filepath.Join(home, "node.log"))
 	if err != nil {
 		s.mu.Unlock()
 		return fmt.Errorf("node %s: %w", name, err)

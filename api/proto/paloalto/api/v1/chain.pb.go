@@ -1439,8 +1439,9 @@ type Block struct {
 	TxCount       uint32                 `protobuf:"varint,5,opt,name=tx_count,json=txCount,proto3" json:"tx_count,omitempty"`
 	Certificate   *Certificate           `protobuf:"bytes,6,opt,name=certificate,proto3" json:"certificate,omitempty"` // missing if the certificate of a descendant made the block final
 	TxIds         []string               `protobuf:"bytes,7,rep,name=tx_ids,json=txIds,proto3" json:"tx_ids,omitempty"`
-	Receipts      []*Receipt             `protobuf:"bytes,8,rep,name=receipts,proto3" json:"receipts,omitempty"` // the first tx_count belong to the transactions, others to scheduled work
-	Body          []byte                 `protobuf:"bytes,9,opt,name=body,proto3" json:"body,omitempty"`         // canonical bytes
+	Receipts      []*Receipt             `protobuf:"bytes,8,rep,name=receipts,proto3" json:"receipts,omitempty"`  // the first tx_count belong to the transactions, others to scheduled work
+	Body          []byte                 `protobuf:"bytes,9,opt,name=body,proto3" json:"body,omitempty"`          // canonical bytes
+	Finality      []byte                 `protobuf:"bytes,10,opt,name=finality,proto3" json:"finality,omitempty"` // canonical bytes of the proof that is for this very block; empty if a descendant's made it final
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1538,6 +1539,13 @@ func (x *Block) GetBody() []byte {
 	return nil
 }
 
+func (x *Block) GetFinality() []byte {
+	if x != nil {
+		return x.Finality
+	}
+	return nil
+}
+
 type Header struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Chain         string                 `protobuf:"bytes,1,opt,name=chain,proto3" json:"chain,omitempty"`
@@ -1556,6 +1564,7 @@ type Header struct {
 	NextSet       string                 `protobuf:"bytes,14,opt,name=next_set,json=nextSet,proto3" json:"next_set,omitempty"` // empty where the set does not change
 	Shard         []byte                 `protobuf:"bytes,15,opt,name=shard,proto3" json:"shard,omitempty"`
 	Consensus     []byte                 `protobuf:"bytes,16,opt,name=consensus,proto3" json:"consensus,omitempty"`
+	Epoch         uint64                 `protobuf:"varint,17,opt,name=epoch,proto3" json:"epoch,omitempty"` // whose producers made it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1700,6 +1709,13 @@ func (x *Header) GetConsensus() []byte {
 		return x.Consensus
 	}
 	return nil
+}
+
+func (x *Header) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
 }
 
 type Certificate struct {
@@ -2034,18 +2050,131 @@ func (x *ListBlocksResponse) GetFinal() uint64 {
 	return 0
 }
 
+type GetEpochRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Chain         string                 `protobuf:"bytes,1,opt,name=chain,proto3" json:"chain,omitempty"`
+	Epoch         *uint64                `protobuf:"varint,2,opt,name=epoch,proto3,oneof" json:"epoch,omitempty"` // the one in force if left out
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetEpochRequest) Reset() {
+	*x = GetEpochRequest{}
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetEpochRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetEpochRequest) ProtoMessage() {}
+
+func (x *GetEpochRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetEpochRequest.ProtoReflect.Descriptor instead.
+func (*GetEpochRequest) Descriptor() ([]byte, []int) {
+	return file_paloalto_api_v1_chain_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *GetEpochRequest) GetChain() string {
+	if x != nil {
+		return x.Chain
+	}
+	return ""
+}
+
+func (x *GetEpochRequest) GetEpoch() uint64 {
+	if x != nil && x.Epoch != nil {
+		return *x.Epoch
+	}
+	return 0
+}
+
+// GetEpochResponse is what a light client needs to go on to an epoch.
+type GetEpochResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Set           *ProducerSet           `protobuf:"bytes,1,opt,name=set,proto3" json:"set,omitempty"`
+	Opened        []byte                 `protobuf:"bytes,2,opt,name=opened,proto3" json:"opened,omitempty"`     // canonical bytes of the header that names the set: the closing block of the epoch before, or genesis
+	Finality      []byte                 `protobuf:"bytes,3,opt,name=finality,proto3" json:"finality,omitempty"` // canonical bytes of the proof that `opened` is final; empty for genesis
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetEpochResponse) Reset() {
+	*x = GetEpochResponse{}
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetEpochResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetEpochResponse) ProtoMessage() {}
+
+func (x *GetEpochResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetEpochResponse.ProtoReflect.Descriptor instead.
+func (*GetEpochResponse) Descriptor() ([]byte, []int) {
+	return file_paloalto_api_v1_chain_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *GetEpochResponse) GetSet() *ProducerSet {
+	if x != nil {
+		return x.Set
+	}
+	return nil
+}
+
+func (x *GetEpochResponse) GetOpened() []byte {
+	if x != nil {
+		return x.Opened
+	}
+	return nil
+}
+
+func (x *GetEpochResponse) GetFinality() []byte {
+	if x != nil {
+		return x.Finality
+	}
+	return nil
+}
+
 type GetAccountRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Chain         string                 `protobuf:"bytes,1,opt,name=chain,proto3" json:"chain,omitempty"`
 	Account       string                 `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"` // "alto1…"
-	Prove         bool                   `protobuf:"varint,3,opt,name=prove,proto3" json:"prove,omitempty"`    // with proofs, where the node can make them
+	Prove         bool                   `protobuf:"varint,3,opt,name=prove,proto3" json:"prove,omitempty"`    // with proofs, where the node can make them; the answer is then as of the newest block that allows it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetAccountRequest) Reset() {
 	*x = GetAccountRequest{}
-	mi := &file_paloalto_api_v1_chain_proto_msgTypes[28]
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2057,7 +2186,7 @@ func (x *GetAccountRequest) String() string {
 func (*GetAccountRequest) ProtoMessage() {}
 
 func (x *GetAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_api_v1_chain_proto_msgTypes[28]
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2070,7 +2199,7 @@ func (x *GetAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAccountRequest.ProtoReflect.Descriptor instead.
 func (*GetAccountRequest) Descriptor() ([]byte, []int) {
-	return file_paloalto_api_v1_chain_proto_rawDescGZIP(), []int{28}
+	return file_paloalto_api_v1_chain_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *GetAccountRequest) GetChain() string {
@@ -2104,13 +2233,14 @@ type GetAccountResponse struct {
 	Height        uint64                 `protobuf:"varint,6,opt,name=height,proto3" json:"height,omitempty"`      // of the final block after which this was so
 	Clock         uint64                 `protobuf:"varint,7,opt,name=clock,proto3" json:"clock,omitempty"`
 	Proofs        []*ItemProof           `protobuf:"bytes,8,rep,name=proofs,proto3" json:"proofs,omitempty"`
+	ProofHeight   uint64                 `protobuf:"varint,9,opt,name=proof_height,json=proofHeight,proto3" json:"proof_height,omitempty"` // of the final block whose state root the proofs lead to, the one after height; 0 without proofs
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetAccountResponse) Reset() {
 	*x = GetAccountResponse{}
-	mi := &file_paloalto_api_v1_chain_proto_msgTypes[29]
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2122,7 +2252,7 @@ func (x *GetAccountResponse) String() string {
 func (*GetAccountResponse) ProtoMessage() {}
 
 func (x *GetAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_api_v1_chain_proto_msgTypes[29]
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2135,7 +2265,7 @@ func (x *GetAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAccountResponse.ProtoReflect.Descriptor instead.
 func (*GetAccountResponse) Descriptor() ([]byte, []int) {
-	return file_paloalto_api_v1_chain_proto_rawDescGZIP(), []int{29}
+	return file_paloalto_api_v1_chain_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *GetAccountResponse) GetAccount() string {
@@ -2194,6 +2324,13 @@ func (x *GetAccountResponse) GetProofs() []*ItemProof {
 	return nil
 }
 
+func (x *GetAccountResponse) GetProofHeight() uint64 {
+	if x != nil {
+		return x.ProofHeight
+	}
+	return 0
+}
+
 type Authority struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Salt          uint64                 `protobuf:"varint,1,opt,name=salt,proto3" json:"salt,omitempty"`
@@ -2207,7 +2344,7 @@ type Authority struct {
 
 func (x *Authority) Reset() {
 	*x = Authority{}
-	mi := &file_paloalto_api_v1_chain_proto_msgTypes[30]
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2219,7 +2356,7 @@ func (x *Authority) String() string {
 func (*Authority) ProtoMessage() {}
 
 func (x *Authority) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_api_v1_chain_proto_msgTypes[30]
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2232,7 +2369,7 @@ func (x *Authority) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Authority.ProtoReflect.Descriptor instead.
 func (*Authority) Descriptor() ([]byte, []int) {
-	return file_paloalto_api_v1_chain_proto_rawDescGZIP(), []int{30}
+	return file_paloalto_api_v1_chain_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Authority) GetSalt() uint64 {
@@ -2284,7 +2421,7 @@ type Permission struct {
 
 func (x *Permission) Reset() {
 	*x = Permission{}
-	mi := &file_paloalto_api_v1_chain_proto_msgTypes[31]
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2296,7 +2433,7 @@ func (x *Permission) String() string {
 func (*Permission) ProtoMessage() {}
 
 func (x *Permission) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_api_v1_chain_proto_msgTypes[31]
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2309,7 +2446,7 @@ func (x *Permission) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Permission.ProtoReflect.Descriptor instead.
 func (*Permission) Descriptor() ([]byte, []int) {
-	return file_paloalto_api_v1_chain_proto_rawDescGZIP(), []int{31}
+	return file_paloalto_api_v1_chain_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Permission) GetName() string {
@@ -2365,7 +2502,7 @@ type KeyWeight struct {
 
 func (x *KeyWeight) Reset() {
 	*x = KeyWeight{}
-	mi := &file_paloalto_api_v1_chain_proto_msgTypes[32]
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2377,7 +2514,7 @@ func (x *KeyWeight) String() string {
 func (*KeyWeight) ProtoMessage() {}
 
 func (x *KeyWeight) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_api_v1_chain_proto_msgTypes[32]
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2390,7 +2527,7 @@ func (x *KeyWeight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyWeight.ProtoReflect.Descriptor instead.
 func (*KeyWeight) Descriptor() ([]byte, []int) {
-	return file_paloalto_api_v1_chain_proto_rawDescGZIP(), []int{32}
+	return file_paloalto_api_v1_chain_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *KeyWeight) GetScheme() uint32 {
@@ -2425,7 +2562,7 @@ type AccountWeight struct {
 
 func (x *AccountWeight) Reset() {
 	*x = AccountWeight{}
-	mi := &file_paloalto_api_v1_chain_proto_msgTypes[33]
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2437,7 +2574,7 @@ func (x *AccountWeight) String() string {
 func (*AccountWeight) ProtoMessage() {}
 
 func (x *AccountWeight) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_api_v1_chain_proto_msgTypes[33]
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2450,7 +2587,7 @@ func (x *AccountWeight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountWeight.ProtoReflect.Descriptor instead.
 func (*AccountWeight) Descriptor() ([]byte, []int) {
-	return file_paloalto_api_v1_chain_proto_rawDescGZIP(), []int{33}
+	return file_paloalto_api_v1_chain_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *AccountWeight) GetAccount() string {
@@ -2484,7 +2621,7 @@ type Link struct {
 
 func (x *Link) Reset() {
 	*x = Link{}
-	mi := &file_paloalto_api_v1_chain_proto_msgTypes[34]
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2496,7 +2633,7 @@ func (x *Link) String() string {
 func (*Link) ProtoMessage() {}
 
 func (x *Link) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_api_v1_chain_proto_msgTypes[34]
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2509,7 +2646,7 @@ func (x *Link) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Link.ProtoReflect.Descriptor instead.
 func (*Link) Descriptor() ([]byte, []int) {
-	return file_paloalto_api_v1_chain_proto_rawDescGZIP(), []int{34}
+	return file_paloalto_api_v1_chain_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Link) GetPattern() string {
@@ -2540,7 +2677,7 @@ type ItemProof struct {
 
 func (x *ItemProof) Reset() {
 	*x = ItemProof{}
-	mi := &file_paloalto_api_v1_chain_proto_msgTypes[35]
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2552,7 +2689,7 @@ func (x *ItemProof) String() string {
 func (*ItemProof) ProtoMessage() {}
 
 func (x *ItemProof) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_api_v1_chain_proto_msgTypes[35]
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2565,7 +2702,7 @@ func (x *ItemProof) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ItemProof.ProtoReflect.Descriptor instead.
 func (*ItemProof) Descriptor() ([]byte, []int) {
-	return file_paloalto_api_v1_chain_proto_rawDescGZIP(), []int{35}
+	return file_paloalto_api_v1_chain_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ItemProof) GetModule() string {
@@ -2616,7 +2753,7 @@ type QueryRequest struct {
 
 func (x *QueryRequest) Reset() {
 	*x = QueryRequest{}
-	mi := &file_paloalto_api_v1_chain_proto_msgTypes[36]
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2628,7 +2765,7 @@ func (x *QueryRequest) String() string {
 func (*QueryRequest) ProtoMessage() {}
 
 func (x *QueryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_api_v1_chain_proto_msgTypes[36]
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2641,7 +2778,7 @@ func (x *QueryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryRequest.ProtoReflect.Descriptor instead.
 func (*QueryRequest) Descriptor() ([]byte, []int) {
-	return file_paloalto_api_v1_chain_proto_rawDescGZIP(), []int{36}
+	return file_paloalto_api_v1_chain_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *QueryRequest) GetChain() string {
@@ -2689,7 +2826,7 @@ type QueryResponse struct {
 
 func (x *QueryResponse) Reset() {
 	*x = QueryResponse{}
-	mi := &file_paloalto_api_v1_chain_proto_msgTypes[37]
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2701,7 +2838,7 @@ func (x *QueryResponse) String() string {
 func (*QueryResponse) ProtoMessage() {}
 
 func (x *QueryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_api_v1_chain_proto_msgTypes[37]
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2714,7 +2851,7 @@ func (x *QueryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryResponse.ProtoReflect.Descriptor instead.
 func (*QueryResponse) Descriptor() ([]byte, []int) {
-	return file_paloalto_api_v1_chain_proto_rawDescGZIP(), []int{37}
+	return file_paloalto_api_v1_chain_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *QueryResponse) GetJson() string {
@@ -2731,6 +2868,396 @@ func (x *QueryResponse) GetHeight() uint64 {
 	return 0
 }
 
+type GetParamsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Chain         string                 `protobuf:"bytes,1,opt,name=chain,proto3" json:"chain,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetParamsRequest) Reset() {
+	*x = GetParamsRequest{}
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetParamsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetParamsRequest) ProtoMessage() {}
+
+func (x *GetParamsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetParamsRequest.ProtoReflect.Descriptor instead.
+func (*GetParamsRequest) Descriptor() ([]byte, []int) {
+	return file_paloalto_api_v1_chain_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *GetParamsRequest) GetChain() string {
+	if x != nil {
+		return x.Chain
+	}
+	return ""
+}
+
+type GetParamsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Params        []*Param               `protobuf:"bytes,1,rep,name=params,proto3" json:"params,omitempty"`       // ordered by name
+	Pending       *PendingParams         `protobuf:"bytes,2,opt,name=pending,proto3" json:"pending,omitempty"`     // missing if no change waits
+	Authority     string                 `protobuf:"bytes,3,opt,name=authority,proto3" json:"authority,omitempty"` // account that may change them; empty: nobody
+	Epochs        bool                   `protobuf:"varint,4,opt,name=epochs,proto3" json:"epochs,omitempty"`      // changes take effect at the end of an epoch, else at a clock
+	Height        uint64                 `protobuf:"varint,5,opt,name=height,proto3" json:"height,omitempty"`      // of the final block after which this was so
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetParamsResponse) Reset() {
+	*x = GetParamsResponse{}
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetParamsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetParamsResponse) ProtoMessage() {}
+
+func (x *GetParamsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetParamsResponse.ProtoReflect.Descriptor instead.
+func (*GetParamsResponse) Descriptor() ([]byte, []int) {
+	return file_paloalto_api_v1_chain_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *GetParamsResponse) GetParams() []*Param {
+	if x != nil {
+		return x.Params
+	}
+	return nil
+}
+
+func (x *GetParamsResponse) GetPending() *PendingParams {
+	if x != nil {
+		return x.Pending
+	}
+	return nil
+}
+
+func (x *GetParamsResponse) GetAuthority() string {
+	if x != nil {
+		return x.Authority
+	}
+	return ""
+}
+
+func (x *GetParamsResponse) GetEpochs() bool {
+	if x != nil {
+		return x.Epochs
+	}
+	return false
+}
+
+func (x *GetParamsResponse) GetHeight() uint64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+// Param is a parameter, or a setting that is shown with them. Values are JSON: a duration in nanoseconds, a size in bytes,
+// an amount in the smallest unit. Bounds are empty where the type has none.
+type Param struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"` // "fees.floor"
+	Type          string                 `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"` // number, amount, duration, size, bool, string
+	Value         string                 `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
+	Genesis       string                 `protobuf:"bytes,4,opt,name=genesis,proto3" json:"genesis,omitempty"` // its first value
+	Min           string                 `protobuf:"bytes,5,opt,name=min,proto3" json:"min,omitempty"`
+	Max           string                 `protobuf:"bytes,6,opt,name=max,proto3" json:"max,omitempty"`
+	Step          string                 `protobuf:"bytes,7,opt,name=step,proto3" json:"step,omitempty"` // largest change at once; empty: any within the bounds
+	OneOf         []string               `protobuf:"bytes,8,rep,name=one_of,json=oneOf,proto3" json:"one_of,omitempty"`
+	ChangedAt     uint64                 `protobuf:"varint,9,opt,name=changed_at,json=changedAt,proto3" json:"changed_at,omitempty"` // height of the block that changed it; 0: never changed
+	Fixed         bool                   `protobuf:"varint,10,opt,name=fixed,proto3" json:"fixed,omitempty"`                         // it can't be changed
+	Description   string                 `protobuf:"bytes,11,opt,name=description,proto3" json:"description,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Param) Reset() {
+	*x = Param{}
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Param) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Param) ProtoMessage() {}
+
+func (x *Param) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Param.ProtoReflect.Descriptor instead.
+func (*Param) Descriptor() ([]byte, []int) {
+	return file_paloalto_api_v1_chain_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *Param) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Param) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *Param) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *Param) GetGenesis() string {
+	if x != nil {
+		return x.Genesis
+	}
+	return ""
+}
+
+func (x *Param) GetMin() string {
+	if x != nil {
+		return x.Min
+	}
+	return ""
+}
+
+func (x *Param) GetMax() string {
+	if x != nil {
+		return x.Max
+	}
+	return ""
+}
+
+func (x *Param) GetStep() string {
+	if x != nil {
+		return x.Step
+	}
+	return ""
+}
+
+func (x *Param) GetOneOf() []string {
+	if x != nil {
+		return x.OneOf
+	}
+	return nil
+}
+
+func (x *Param) GetChangedAt() uint64 {
+	if x != nil {
+		return x.ChangedAt
+	}
+	return 0
+}
+
+func (x *Param) GetFixed() bool {
+	if x != nil {
+		return x.Fixed
+	}
+	return false
+}
+
+func (x *Param) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+type ParamChange struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	From          string                 `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	To            string                 `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ParamChange) Reset() {
+	*x = ParamChange{}
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ParamChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ParamChange) ProtoMessage() {}
+
+func (x *ParamChange) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ParamChange.ProtoReflect.Descriptor instead.
+func (*ParamChange) Descriptor() ([]byte, []int) {
+	return file_paloalto_api_v1_chain_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *ParamChange) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ParamChange) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *ParamChange) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+type PendingParams struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Changes       []*ParamChange         `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
+	By            string                 `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`                                 // account
+	Height        uint64                 `protobuf:"varint,3,opt,name=height,proto3" json:"height,omitempty"`                        // of the block that scheduled the change
+	NotBefore     uint64                 `protobuf:"varint,4,opt,name=not_before,json=notBefore,proto3" json:"not_before,omitempty"` // clock before which it does not take effect
+	Clock         uint64                 `protobuf:"varint,5,opt,name=clock,proto3" json:"clock,omitempty"`                          // at which it takes effect, on a chain without epochs
+	Note          string                 `protobuf:"bytes,6,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PendingParams) Reset() {
+	*x = PendingParams{}
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PendingParams) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PendingParams) ProtoMessage() {}
+
+func (x *PendingParams) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PendingParams.ProtoReflect.Descriptor instead.
+func (*PendingParams) Descriptor() ([]byte, []int) {
+	return file_paloalto_api_v1_chain_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *PendingParams) GetChanges() []*ParamChange {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+func (x *PendingParams) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *PendingParams) GetHeight() uint64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *PendingParams) GetNotBefore() uint64 {
+	if x != nil {
+		return x.NotBefore
+	}
+	return 0
+}
+
+func (x *PendingParams) GetClock() uint64 {
+	if x != nil {
+		return x.Clock
+	}
+	return 0
+}
+
+func (x *PendingParams) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
 type WatchFinalRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Chain         string                 `protobuf:"bytes,1,opt,name=chain,proto3" json:"chain,omitempty"`
@@ -2742,7 +3269,7 @@ type WatchFinalRequest struct {
 
 func (x *WatchFinalRequest) Reset() {
 	*x = WatchFinalRequest{}
-	mi := &file_paloalto_api_v1_chain_proto_msgTypes[38]
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2754,7 +3281,7 @@ func (x *WatchFinalRequest) String() string {
 func (*WatchFinalRequest) ProtoMessage() {}
 
 func (x *WatchFinalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_api_v1_chain_proto_msgTypes[38]
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2767,7 +3294,7 @@ func (x *WatchFinalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchFinalRequest.ProtoReflect.Descriptor instead.
 func (*WatchFinalRequest) Descriptor() ([]byte, []int) {
-	return file_paloalto_api_v1_chain_proto_rawDescGZIP(), []int{38}
+	return file_paloalto_api_v1_chain_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *WatchFinalRequest) GetChain() string {
@@ -2800,7 +3327,7 @@ type WatchFinalResponse struct {
 
 func (x *WatchFinalResponse) Reset() {
 	*x = WatchFinalResponse{}
-	mi := &file_paloalto_api_v1_chain_proto_msgTypes[39]
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2812,7 +3339,7 @@ func (x *WatchFinalResponse) String() string {
 func (*WatchFinalResponse) ProtoMessage() {}
 
 func (x *WatchFinalResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_api_v1_chain_proto_msgTypes[39]
+	mi := &file_paloalto_api_v1_chain_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2825,7 +3352,7 @@ func (x *WatchFinalResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchFinalResponse.ProtoReflect.Descriptor instead.
 func (*WatchFinalResponse) Descriptor() ([]byte, []int) {
-	return file_paloalto_api_v1_chain_proto_rawDescGZIP(), []int{39}
+	return file_paloalto_api_v1_chain_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *WatchFinalResponse) GetBlock() *Block {
@@ -2930,7 +3457,7 @@ const file_paloalto_api_v1_chain_proto_rawDesc = "" +
 	"\x17WaitTransactionResponse\x12>\n" +
 	"\vtransaction\x18\x01 \x01(\v2\x1c.paloalto.api.v1.TransactionR\vtransaction\x12\x18\n" +
 	"\areached\x18\x02 \x01(\bR\areached\x12\x18\n" +
-	"\aexpired\x18\x03 \x01(\bR\aexpired\"\xc0\x02\n" +
+	"\aexpired\x18\x03 \x01(\bR\aexpired\"\xdc\x02\n" +
 	"\x05Block\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12/\n" +
 	"\x06header\x18\x02 \x01(\v2\x17.paloalto.api.v1.HeaderR\x06header\x12!\n" +
@@ -2940,7 +3467,9 @@ const file_paloalto_api_v1_chain_proto_rawDesc = "" +
 	"\vcertificate\x18\x06 \x01(\v2\x1c.paloalto.api.v1.CertificateR\vcertificate\x12\x15\n" +
 	"\x06tx_ids\x18\a \x03(\tR\x05txIds\x124\n" +
 	"\breceipts\x18\b \x03(\v2\x18.paloalto.api.v1.ReceiptR\breceipts\x12\x12\n" +
-	"\x04body\x18\t \x01(\fR\x04body\"\xd0\x03\n" +
+	"\x04body\x18\t \x01(\fR\x04body\x12\x1a\n" +
+	"\bfinality\x18\n" +
+	" \x01(\fR\bfinality\"\xe6\x03\n" +
 	"\x06Header\x12\x14\n" +
 	"\x05chain\x18\x01 \x01(\tR\x05chain\x12\x16\n" +
 	"\x06height\x18\x02 \x01(\x04R\x06height\x12\x12\n" +
@@ -2961,7 +3490,8 @@ const file_paloalto_api_v1_chain_proto_rawDesc = "" +
 	"certHeight\x12\x19\n" +
 	"\bnext_set\x18\x0e \x01(\tR\anextSet\x12\x14\n" +
 	"\x05shard\x18\x0f \x01(\fR\x05shard\x12\x1c\n" +
-	"\tconsensus\x18\x10 \x01(\fR\tconsensus\"\xc8\x01\n" +
+	"\tconsensus\x18\x10 \x01(\fR\tconsensus\x12\x14\n" +
+	"\x05epoch\x18\x11 \x01(\x04R\x05epoch\"\xc8\x01\n" +
 	"\vCertificate\x12\x16\n" +
 	"\x06scheme\x18\x01 \x01(\rR\x06scheme\x12\x19\n" +
 	"\bset_hash\x18\x02 \x01(\tR\asetHash\x12\x14\n" +
@@ -2987,11 +3517,19 @@ const file_paloalto_api_v1_chain_proto_rawDesc = "" +
 	"\x12ListBlocksResponse\x12.\n" +
 	"\x06blocks\x18\x01 \x03(\v2\x16.paloalto.api.v1.BlockR\x06blocks\x12\x12\n" +
 	"\x04next\x18\x02 \x01(\x04R\x04next\x12\x14\n" +
-	"\x05final\x18\x03 \x01(\x04R\x05final\"Y\n" +
+	"\x05final\x18\x03 \x01(\x04R\x05final\"L\n" +
+	"\x0fGetEpochRequest\x12\x14\n" +
+	"\x05chain\x18\x01 \x01(\tR\x05chain\x12\x19\n" +
+	"\x05epoch\x18\x02 \x01(\x04H\x00R\x05epoch\x88\x01\x01B\b\n" +
+	"\x06_epoch\"v\n" +
+	"\x10GetEpochResponse\x12.\n" +
+	"\x03set\x18\x01 \x01(\v2\x1c.paloalto.api.v1.ProducerSetR\x03set\x12\x16\n" +
+	"\x06opened\x18\x02 \x01(\fR\x06opened\x12\x1a\n" +
+	"\bfinality\x18\x03 \x01(\fR\bfinality\"Y\n" +
 	"\x11GetAccountRequest\x12\x14\n" +
 	"\x05chain\x18\x01 \x01(\tR\x05chain\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x14\n" +
-	"\x05prove\x18\x03 \x01(\bR\x05prove\"\x90\x02\n" +
+	"\x05prove\x18\x03 \x01(\bR\x05prove\"\xb3\x02\n" +
 	"\x12GetAccountResponse\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x18\n" +
 	"\abalance\x18\x02 \x01(\x04R\abalance\x12\x16\n" +
@@ -3000,7 +3538,8 @@ const file_paloalto_api_v1_chain_proto_rawDesc = "" +
 	"\tauthority\x18\x05 \x01(\v2\x1a.paloalto.api.v1.AuthorityR\tauthority\x12\x16\n" +
 	"\x06height\x18\x06 \x01(\x04R\x06height\x12\x14\n" +
 	"\x05clock\x18\a \x01(\x04R\x05clock\x122\n" +
-	"\x06proofs\x18\b \x03(\v2\x1a.paloalto.api.v1.ItemProofR\x06proofs\"\xbb\x01\n" +
+	"\x06proofs\x18\b \x03(\v2\x1a.paloalto.api.v1.ItemProofR\x06proofs\x12!\n" +
+	"\fproof_height\x18\t \x01(\x04R\vproofHeight\"\xbb\x01\n" +
 	"\tAuthority\x12\x12\n" +
 	"\x04salt\x18\x01 \x01(\x04R\x04salt\x12=\n" +
 	"\vpermissions\x18\x02 \x03(\v2\x1b.paloalto.api.v1.PermissionR\vpermissions\x12+\n" +
@@ -3044,7 +3583,41 @@ const file_paloalto_api_v1_chain_proto_rawDesc = "" +
 	"\x04text\x18\x05 \x01(\tR\x04text\";\n" +
 	"\rQueryResponse\x12\x12\n" +
 	"\x04json\x18\x01 \x01(\tR\x04json\x12\x16\n" +
-	"\x06height\x18\x02 \x01(\x04R\x06height\"s\n" +
+	"\x06height\x18\x02 \x01(\x04R\x06height\"(\n" +
+	"\x10GetParamsRequest\x12\x14\n" +
+	"\x05chain\x18\x01 \x01(\tR\x05chain\"\xcb\x01\n" +
+	"\x11GetParamsResponse\x12.\n" +
+	"\x06params\x18\x01 \x03(\v2\x16.paloalto.api.v1.ParamR\x06params\x128\n" +
+	"\apending\x18\x02 \x01(\v2\x1e.paloalto.api.v1.PendingParamsR\apending\x12\x1c\n" +
+	"\tauthority\x18\x03 \x01(\tR\tauthority\x12\x16\n" +
+	"\x06epochs\x18\x04 \x01(\bR\x06epochs\x12\x16\n" +
+	"\x06height\x18\x05 \x01(\x04R\x06height\"\x85\x02\n" +
+	"\x05Param\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\x12\x14\n" +
+	"\x05value\x18\x03 \x01(\tR\x05value\x12\x18\n" +
+	"\agenesis\x18\x04 \x01(\tR\agenesis\x12\x10\n" +
+	"\x03min\x18\x05 \x01(\tR\x03min\x12\x10\n" +
+	"\x03max\x18\x06 \x01(\tR\x03max\x12\x12\n" +
+	"\x04step\x18\a \x01(\tR\x04step\x12\x15\n" +
+	"\x06one_of\x18\b \x03(\tR\x05oneOf\x12\x1d\n" +
+	"\n" +
+	"changed_at\x18\t \x01(\x04R\tchangedAt\x12\x14\n" +
+	"\x05fixed\x18\n" +
+	" \x01(\bR\x05fixed\x12 \n" +
+	"\vdescription\x18\v \x01(\tR\vdescription\"E\n" +
+	"\vParamChange\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\tR\x04from\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\tR\x02to\"\xb8\x01\n" +
+	"\rPendingParams\x126\n" +
+	"\achanges\x18\x01 \x03(\v2\x1c.paloalto.api.v1.ParamChangeR\achanges\x12\x0e\n" +
+	"\x02by\x18\x02 \x01(\tR\x02by\x12\x16\n" +
+	"\x06height\x18\x03 \x01(\x04R\x06height\x12\x1d\n" +
+	"\n" +
+	"not_before\x18\x04 \x01(\x04R\tnotBefore\x12\x14\n" +
+	"\x05clock\x18\x05 \x01(\x04R\x05clock\x12\x12\n" +
+	"\x04note\x18\x06 \x01(\tR\x04note\"s\n" +
 	"\x11WatchFinalRequest\x12\x14\n" +
 	"\x05chain\x18\x01 \x01(\tR\x05chain\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\x04R\x04from\x124\n" +
@@ -3061,7 +3634,7 @@ const file_paloalto_api_v1_chain_proto_rawDesc = "" +
 	"\x13BLOCK_DETAIL_HEADER\x10\x01\x12\x14\n" +
 	"\x10BLOCK_DETAIL_IDS\x10\x02\x12\x19\n" +
 	"\x15BLOCK_DETAIL_RECEIPTS\x10\x03\x12\x15\n" +
-	"\x11BLOCK_DETAIL_BODY\x10\x042\xeb\a\n" +
+	"\x11BLOCK_DETAIL_BODY\x10\x042\x90\t\n" +
 	"\fChainService\x12U\n" +
 	"\n" +
 	"ListChains\x12\".paloalto.api.v1.ListChainsRequest\x1a#.paloalto.api.v1.ListChainsResponse\x12O\n" +
@@ -3072,10 +3645,12 @@ const file_paloalto_api_v1_chain_proto_rawDesc = "" +
 	"\x0fWaitTransaction\x12'.paloalto.api.v1.WaitTransactionRequest\x1a(.paloalto.api.v1.WaitTransactionResponse\x12O\n" +
 	"\bGetBlock\x12 .paloalto.api.v1.GetBlockRequest\x1a!.paloalto.api.v1.GetBlockResponse\x12U\n" +
 	"\n" +
-	"ListBlocks\x12\".paloalto.api.v1.ListBlocksRequest\x1a#.paloalto.api.v1.ListBlocksResponse\x12U\n" +
+	"ListBlocks\x12\".paloalto.api.v1.ListBlocksRequest\x1a#.paloalto.api.v1.ListBlocksResponse\x12O\n" +
+	"\bGetEpoch\x12 .paloalto.api.v1.GetEpochRequest\x1a!.paloalto.api.v1.GetEpochResponse\x12U\n" +
 	"\n" +
 	"GetAccount\x12\".paloalto.api.v1.GetAccountRequest\x1a#.paloalto.api.v1.GetAccountResponse\x12F\n" +
-	"\x05Query\x12\x1d.paloalto.api.v1.QueryRequest\x1a\x1e.paloalto.api.v1.QueryResponse\x12W\n" +
+	"\x05Query\x12\x1d.paloalto.api.v1.QueryRequest\x1a\x1e.paloalto.api.v1.QueryResponse\x12R\n" +
+	"\tGetParams\x12!.paloalto.api.v1.GetParamsRequest\x1a\".paloalto.api.v1.GetParamsResponse\x12W\n" +
 	"\n" +
 	"WatchFinal\x12\".paloalto.api.v1.WatchFinalRequest\x1a#.paloalto.api.v1.WatchFinalResponse0\x01BDZBgithub.com/paloalto-chain/paloalto/api/proto/paloalto/api/v1;apiv1b\x06proto3"
 
@@ -3092,7 +3667,7 @@ func file_paloalto_api_v1_chain_proto_rawDescGZIP() []byte {
 }
 
 var file_paloalto_api_v1_chain_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_paloalto_api_v1_chain_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
+var file_paloalto_api_v1_chain_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
 var file_paloalto_api_v1_chain_proto_goTypes = []any{
 	(Stage)(0),                         // 0: paloalto.api.v1.Stage
 	(BlockDetail)(0),                   // 1: paloalto.api.v1.BlockDetail
@@ -3124,23 +3699,30 @@ var file_paloalto_api_v1_chain_proto_goTypes = []any{
 	(*GetBlockResponse)(nil),           // 27: paloalto.api.v1.GetBlockResponse
 	(*ListBlocksRequest)(nil),          // 28: paloalto.api.v1.ListBlocksRequest
 	(*ListBlocksResponse)(nil),         // 29: paloalto.api.v1.ListBlocksResponse
-	(*GetAccountRequest)(nil),          // 30: paloalto.api.v1.GetAccountRequest
-	(*GetAccountResponse)(nil),         // 31: paloalto.api.v1.GetAccountResponse
-	(*Authority)(nil),                  // 32: paloalto.api.v1.Authority
-	(*Permission)(nil),                 // 33: paloalto.api.v1.Permission
-	(*KeyWeight)(nil),                  // 34: paloalto.api.v1.KeyWeight
-	(*AccountWeight)(nil),              // 35: paloalto.api.v1.AccountWeight
-	(*Link)(nil),                       // 36: paloalto.api.v1.Link
-	(*ItemProof)(nil),                  // 37: paloalto.api.v1.ItemProof
-	(*QueryRequest)(nil),               // 38: paloalto.api.v1.QueryRequest
-	(*QueryResponse)(nil),              // 39: paloalto.api.v1.QueryResponse
-	(*WatchFinalRequest)(nil),          // 40: paloalto.api.v1.WatchFinalRequest
-	(*WatchFinalResponse)(nil),         // 41: paloalto.api.v1.WatchFinalResponse
-	(*ChainStatus)(nil),                // 42: paloalto.api.v1.ChainStatus
+	(*GetEpochRequest)(nil),            // 30: paloalto.api.v1.GetEpochRequest
+	(*GetEpochResponse)(nil),           // 31: paloalto.api.v1.GetEpochResponse
+	(*GetAccountRequest)(nil),          // 32: paloalto.api.v1.GetAccountRequest
+	(*GetAccountResponse)(nil),         // 33: paloalto.api.v1.GetAccountResponse
+	(*Authority)(nil),                  // 34: paloalto.api.v1.Authority
+	(*Permission)(nil),                 // 35: paloalto.api.v1.Permission
+	(*KeyWeight)(nil),                  // 36: paloalto.api.v1.KeyWeight
+	(*AccountWeight)(nil),              // 37: paloalto.api.v1.AccountWeight
+	(*Link)(nil),                       // 38: paloalto.api.v1.Link
+	(*ItemProof)(nil),                  // 39: paloalto.api.v1.ItemProof
+	(*QueryRequest)(nil),               // 40: paloalto.api.v1.QueryRequest
+	(*QueryResponse)(nil),              // 41: paloalto.api.v1.QueryResponse
+	(*GetParamsRequest)(nil),           // 42: paloalto.api.v1.GetParamsRequest
+	(*GetParamsResponse)(nil),          // 43: paloalto.api.v1.GetParamsResponse
+	(*Param)(nil),                      // 44: paloalto.api.v1.Param
+	(*ParamChange)(nil),                // 45: paloalto.api.v1.ParamChange
+	(*PendingParams)(nil),              // 46: paloalto.api.v1.PendingParams
+	(*WatchFinalRequest)(nil),          // 47: paloalto.api.v1.WatchFinalRequest
+	(*WatchFinalResponse)(nil),         // 48: paloalto.api.v1.WatchFinalResponse
+	(*ChainStatus)(nil),                // 49: paloalto.api.v1.ChainStatus
 }
 var file_paloalto_api_v1_chain_proto_depIdxs = []int32{
-	42, // 0: paloalto.api.v1.ListChainsResponse.chains:type_name -> paloalto.api.v1.ChainStatus
-	42, // 1: paloalto.api.v1.GetChainResponse.status:type_name -> paloalto.api.v1.ChainStatus
+	49, // 0: paloalto.api.v1.ListChainsResponse.chains:type_name -> paloalto.api.v1.ChainStatus
+	49, // 1: paloalto.api.v1.GetChainResponse.status:type_name -> paloalto.api.v1.ChainStatus
 	6,  // 2: paloalto.api.v1.GetChainResponse.set:type_name -> paloalto.api.v1.ProducerSet
 	8,  // 3: paloalto.api.v1.GetChainResponse.params:type_name -> paloalto.api.v1.ChainParams
 	7,  // 4: paloalto.api.v1.ProducerSet.seats:type_name -> paloalto.api.v1.Seat
@@ -3161,41 +3743,49 @@ var file_paloalto_api_v1_chain_proto_depIdxs = []int32{
 	23, // 19: paloalto.api.v1.GetBlockResponse.block:type_name -> paloalto.api.v1.Block
 	1,  // 20: paloalto.api.v1.ListBlocksRequest.detail:type_name -> paloalto.api.v1.BlockDetail
 	23, // 21: paloalto.api.v1.ListBlocksResponse.blocks:type_name -> paloalto.api.v1.Block
-	32, // 22: paloalto.api.v1.GetAccountResponse.authority:type_name -> paloalto.api.v1.Authority
-	37, // 23: paloalto.api.v1.GetAccountResponse.proofs:type_name -> paloalto.api.v1.ItemProof
-	33, // 24: paloalto.api.v1.Authority.permissions:type_name -> paloalto.api.v1.Permission
-	36, // 25: paloalto.api.v1.Authority.links:type_name -> paloalto.api.v1.Link
-	34, // 26: paloalto.api.v1.Permission.keys:type_name -> paloalto.api.v1.KeyWeight
-	35, // 27: paloalto.api.v1.Permission.accounts:type_name -> paloalto.api.v1.AccountWeight
-	1,  // 28: paloalto.api.v1.WatchFinalRequest.detail:type_name -> paloalto.api.v1.BlockDetail
-	23, // 29: paloalto.api.v1.WatchFinalResponse.block:type_name -> paloalto.api.v1.Block
-	2,  // 30: paloalto.api.v1.ChainService.ListChains:input_type -> paloalto.api.v1.ListChainsRequest
-	4,  // 31: paloalto.api.v1.ChainService.GetChain:input_type -> paloalto.api.v1.GetChainRequest
-	11, // 32: paloalto.api.v1.ChainService.GetReference:input_type -> paloalto.api.v1.GetReferenceRequest
-	13, // 33: paloalto.api.v1.ChainService.SubmitTransactions:input_type -> paloalto.api.v1.SubmitTransactionsRequest
-	19, // 34: paloalto.api.v1.ChainService.GetTransaction:input_type -> paloalto.api.v1.GetTransactionRequest
-	21, // 35: paloalto.api.v1.ChainService.WaitTransaction:input_type -> paloalto.api.v1.WaitTransactionRequest
-	26, // 36: paloalto.api.v1.ChainService.GetBlock:input_type -> paloalto.api.v1.GetBlockRequest
-	28, // 37: paloalto.api.v1.ChainService.ListBlocks:input_type -> paloalto.api.v1.ListBlocksRequest
-	30, // 38: paloalto.api.v1.ChainService.GetAccount:input_type -> paloalto.api.v1.GetAccountRequest
-	38, // 39: paloalto.api.v1.ChainService.Query:input_type -> paloalto.api.v1.QueryRequest
-	40, // 40: paloalto.api.v1.ChainService.WatchFinal:input_type -> paloalto.api.v1.WatchFinalRequest
-	3,  // 41: paloalto.api.v1.ChainService.ListChains:output_type -> paloalto.api.v1.ListChainsResponse
-	5,  // 42: paloalto.api.v1.ChainService.GetChain:output_type -> paloalto.api.v1.GetChainResponse
-	12, // 43: paloalto.api.v1.ChainService.GetReference:output_type -> paloalto.api.v1.GetReferenceResponse
-	14, // 44: paloalto.api.v1.ChainService.SubmitTransactions:output_type -> paloalto.api.v1.SubmitTransactionsResponse
-	20, // 45: paloalto.api.v1.ChainService.GetTransaction:output_type -> paloalto.api.v1.GetTransactionResponse
-	22, // 46: paloalto.api.v1.ChainService.WaitTransaction:output_type -> paloalto.api.v1.WaitTransactionResponse
-	27, // 47: paloalto.api.v1.ChainService.GetBlock:output_type -> paloalto.api.v1.GetBlockResponse
-	29, // 48: paloalto.api.v1.ChainService.ListBlocks:output_type -> paloalto.api.v1.ListBlocksResponse
-	31, // 49: paloalto.api.v1.ChainService.GetAccount:output_type -> paloalto.api.v1.GetAccountResponse
-	39, // 50: paloalto.api.v1.ChainService.Query:output_type -> paloalto.api.v1.QueryResponse
-	41, // 51: paloalto.api.v1.ChainService.WatchFinal:output_type -> paloalto.api.v1.WatchFinalResponse
-	41, // [41:52] is the sub-list for method output_type
-	30, // [30:41] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	6,  // 22: paloalto.api.v1.GetEpochResponse.set:type_name -> paloalto.api.v1.ProducerSet
+	34, // 23: paloalto.api.v1.GetAccountResponse.authority:type_name -> paloalto.api.v1.Authority
+	39, // 24: paloalto.api.v1.GetAccountResponse.proofs:type_name -> paloalto.api.v1.ItemProof
+	35, // 25: paloalto.api.v1.Authority.permissions:type_name -> paloalto.api.v1.Permission
+	38, // 26: paloalto.api.v1.Authority.links:type_name -> paloalto.api.v1.Link
+	36, // 27: paloalto.api.v1.Permission.keys:type_name -> paloalto.api.v1.KeyWeight
+	37, // 28: paloalto.api.v1.Permission.accounts:type_name -> paloalto.api.v1.AccountWeight
+	44, // 29: paloalto.api.v1.GetParamsResponse.params:type_name -> paloalto.api.v1.Param
+	46, // 30: paloalto.api.v1.GetParamsResponse.pending:type_name -> paloalto.api.v1.PendingParams
+	45, // 31: paloalto.api.v1.PendingParams.changes:type_name -> paloalto.api.v1.ParamChange
+	1,  // 32: paloalto.api.v1.WatchFinalRequest.detail:type_name -> paloalto.api.v1.BlockDetail
+	23, // 33: paloalto.api.v1.WatchFinalResponse.block:type_name -> paloalto.api.v1.Block
+	2,  // 34: paloalto.api.v1.ChainService.ListChains:input_type -> paloalto.api.v1.ListChainsRequest
+	4,  // 35: paloalto.api.v1.ChainService.GetChain:input_type -> paloalto.api.v1.GetChainRequest
+	11, // 36: paloalto.api.v1.ChainService.GetReference:input_type -> paloalto.api.v1.GetReferenceRequest
+	13, // 37: paloalto.api.v1.ChainService.SubmitTransactions:input_type -> paloalto.api.v1.SubmitTransactionsRequest
+	19, // 38: paloalto.api.v1.ChainService.GetTransaction:input_type -> paloalto.api.v1.GetTransactionRequest
+	21, // 39: paloalto.api.v1.ChainService.WaitTransaction:input_type -> paloalto.api.v1.WaitTransactionRequest
+	26, // 40: paloalto.api.v1.ChainService.GetBlock:input_type -> paloalto.api.v1.GetBlockRequest
+	28, // 41: paloalto.api.v1.ChainService.ListBlocks:input_type -> paloalto.api.v1.ListBlocksRequest
+	30, // 42: paloalto.api.v1.ChainService.GetEpoch:input_type -> paloalto.api.v1.GetEpochRequest
+	32, // 43: paloalto.api.v1.ChainService.GetAccount:input_type -> paloalto.api.v1.GetAccountRequest
+	40, // 44: paloalto.api.v1.ChainService.Query:input_type -> paloalto.api.v1.QueryRequest
+	42, // 45: paloalto.api.v1.ChainService.GetParams:input_type -> paloalto.api.v1.GetParamsRequest
+	47, // 46: paloalto.api.v1.ChainService.WatchFinal:input_type -> paloalto.api.v1.WatchFinalRequest
+	3,  // 47: paloalto.api.v1.ChainService.ListChains:output_type -> paloalto.api.v1.ListChainsResponse
+	5,  // 48: paloalto.api.v1.ChainService.GetChain:output_type -> paloalto.api.v1.GetChainResponse
+	12, // 49: paloalto.api.v1.ChainService.GetReference:output_type -> paloalto.api.v1.GetReferenceResponse
+	14, // 50: paloalto.api.v1.ChainService.SubmitTransactions:output_type -> paloalto.api.v1.SubmitTransactionsResponse
+	20, // 51: paloalto.api.v1.ChainService.GetTransaction:output_type -> paloalto.api.v1.GetTransactionResponse
+	22, // 52: paloalto.api.v1.ChainService.WaitTransaction:output_type -> paloalto.api.v1.WaitTransactionResponse
+	27, // 53: paloalto.api.v1.ChainService.GetBlock:output_type -> paloalto.api.v1.GetBlockResponse
+	29, // 54: paloalto.api.v1.ChainService.ListBlocks:output_type -> paloalto.api.v1.ListBlocksResponse
+	31, // 55: paloalto.api.v1.ChainService.GetEpoch:output_type -> paloalto.api.v1.GetEpochResponse
+	33, // 56: paloalto.api.v1.ChainService.GetAccount:output_type -> paloalto.api.v1.GetAccountResponse
+	41, // 57: paloalto.api.v1.ChainService.Query:output_type -> paloalto.api.v1.QueryResponse
+	43, // 58: paloalto.api.v1.ChainService.GetParams:output_type -> paloalto.api.v1.GetParamsResponse
+	48, // 59: paloalto.api.v1.ChainService.WatchFinal:output_type -> paloalto.api.v1.WatchFinalResponse
+	47, // [47:60] is the sub-list for method output_type
+	34, // [34:47] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_paloalto_api_v1_chain_proto_init() }
@@ -3206,13 +3796,14 @@ func file_paloalto_api_v1_chain_proto_init() {
 	file_paloalto_api_v1_node_proto_init()
 	file_paloalto_api_v1_chain_proto_msgTypes[24].OneofWrappers = []any{}
 	file_paloalto_api_v1_chain_proto_msgTypes[26].OneofWrappers = []any{}
+	file_paloalto_api_v1_chain_proto_msgTypes[28].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_paloalto_api_v1_chain_proto_rawDesc), len(file_paloalto_api_v1_chain_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   40,
+			NumMessages:   47,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -246,6 +246,7 @@ type ChainStatus struct {
 	Halted        string                 `protobuf:"bytes,16,opt,name=halted,proto3" json:"halted,omitempty"`    // why it will not go on; empty if it runs
 	Stalled       string                 `protobuf:"bytes,17,opt,name=stalled,proto3" json:"stalled,omitempty"`  // what it waits for; empty if it runs
 	Burned        uint64                 `protobuf:"varint,18,opt,name=burned,proto3" json:"burned,omitempty"`
+	Trouble       string                 `protobuf:"bytes,19,opt,name=trouble,proto3" json:"trouble,omitempty"` // what is wrong with this node's part in the chain, which may go on all the same; empty if nothing
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -404,6 +405,13 @@ func (x *ChainStatus) GetBurned() uint64 {
 		return x.Burned
 	}
 	return 0
+}
+
+func (x *ChainStatus) GetTrouble() string {
+	if x != nil {
+		return x.Trouble
+	}
+	return ""
 }
 
 // Plugin is one process of the operating system.
@@ -731,7 +739,7 @@ const file_paloalto_api_v1_node_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x18\n" +
 	"\aaddress\x18\x03 \x01(\tR\aaddress\x12\x1c\n" +
-	"\tconnected\x18\x04 \x01(\bR\tconnected\"\xd7\x03\n" +
+	"\tconnected\x18\x04 \x01(\bR\tconnected\"\xf1\x03\n" +
 	"\vChainStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x16\n" +
@@ -753,7 +761,8 @@ const file_paloalto_api_v1_node_proto_rawDesc = "" +
 	"\awaiting\x18\x0f \x01(\x04R\awaiting\x12\x16\n" +
 	"\x06halted\x18\x10 \x01(\tR\x06halted\x12\x18\n" +
 	"\astalled\x18\x11 \x01(\tR\astalled\x12\x16\n" +
-	"\x06burned\x18\x12 \x01(\x04R\x06burned\"\xdb\x02\n" +
+	"\x06burned\x18\x12 \x01(\x04R\x06burned\x12\x18\n" +
+	"\atrouble\x18\x13 \x01(\tR\atrouble\"\xdb\x02\n" +
 	"\x06Plugin\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05kinds\x18\x02 \x03(\tR\x05kinds\x12\x18\n" +

@@ -53,10 +53,14 @@ const (
 	ChainServiceGetBlockProcedure = "/paloalto.api.v1.ChainService/GetBlock"
 	// ChainServiceListBlocksProcedure is the fully-qualified name of the ChainService's ListBlocks RPC.
 	ChainServiceListBlocksProcedure = "/paloalto.api.v1.ChainService/ListBlocks"
+	// ChainServiceGetEpochProcedure is the fully-qualified name of the ChainService's GetEpoch RPC.
+	ChainServiceGetEpochProcedure = "/paloalto.api.v1.ChainService/GetEpoch"
 	// ChainServiceGetAccountProcedure is the fully-qualified name of the ChainService's GetAccount RPC.
 	ChainServiceGetAccountProcedure = "/paloalto.api.v1.ChainService/GetAccount"
 	// ChainServiceQueryProcedure is the fully-qualified name of the ChainService's Query RPC.
 	ChainServiceQueryProcedure = "/paloalto.api.v1.ChainService/Query"
+	// ChainServiceGetParamsProcedure is the fully-qualified name of the ChainService's GetParams RPC.
+	ChainServiceGetParamsProcedure = "/paloalto.api.v1.ChainService/GetParams"
 	// ChainServiceWatchFinalProcedure is the fully-qualified name of the ChainService's WatchFinal RPC.
 	ChainServiceWatchFinalProcedure = "/paloalto.api.v1.ChainService/WatchFinal"
 )
@@ -77,9 +81,13 @@ type ChainServiceClient interface {
 	GetBlock(context.Context, *connect.Request[v1.GetBlockRequest]) (*connect.Response[v1.GetBlockResponse], error)
 	// ListBlocks returns final blocks in ascending order, fewer than asked for where the answer would become too large.
 	ListBlocks(context.Context, *connect.Request[v1.ListBlocksRequest]) (*connect.Response[v1.ListBlocksResponse], error)
+	// GetEpoch returns an epoch that has begun: its producers, and what shows that these are they.
+	GetEpoch(context.Context, *connect.Request[v1.GetEpochRequest]) (*connect.Response[v1.GetEpochResponse], error)
 	GetAccount(context.Context, *connect.Request[v1.GetAccountRequest]) (*connect.Response[v1.GetAccountResponse], error)
 	// Query asks a module of the chain about the state after the newest final block.
 	Query(context.Context, *connect.Request[v1.QueryRequest]) (*connect.Response[v1.QueryResponse], error)
+	// GetParams lists the chain's parameters with the values in force after the newest final block, and the change that waits.
+	GetParams(context.Context, *connect.Request[v1.GetParamsRequest]) (*connect.Response[v1.GetParamsResponse], error)
 	// WatchFinal sends final blocks, each height once and in order: first those that are there already, then those to come.
 	// Who reads too slowly is cut; ErrorInfo.resume_height says where to go on.
 	WatchFinal(context.Context, *connect.Request[v1.WatchFinalRequest]) (*connect.ServerStreamForClient[v1.WatchFinalResponse], error)
@@ -144,6 +152,12 @@ func NewChainServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(chainServiceMethods.ByName("ListBlocks")),
 			connect.WithClientOptions(opts...),
 		),
+		getEpoch: connect.NewClient[v1.GetEpochRequest, v1.GetEpochResponse](
+			httpClient,
+			baseURL+ChainServiceGetEpochProcedure,
+			connect.WithSchema(chainServiceMethods.ByName("GetEpoch")),
+			connect.WithClientOptions(opts...),
+		),
 		getAccount: connect.NewClient[v1.GetAccountRequest, v1.GetAccountResponse](
 			httpClient,
 			baseURL+ChainServiceGetAccountProcedure,
@@ -154,6 +168,12 @@ func NewChainServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			httpClient,
 			baseURL+ChainServiceQueryProcedure,
 			connect.WithSchema(chainServiceMethods.ByName("Query")),
+			connect.WithClientOptions(opts...),
+		),
+		getParams: connect.NewClient[v1.GetParamsRequest, v1.GetParamsResponse](
+			httpClient,
+			baseURL+ChainServiceGetParamsProcedure,
+			connect.WithSchema(chainServiceMethods.ByName("GetParams")),
 			connect.WithClientOptions(opts...),
 		),
 		watchFinal: connect.NewClient[v1.WatchFinalRequest, v1.WatchFinalResponse](
@@ -175,8 +195,10 @@ type chainServiceClient struct {
 	waitTransaction    *connect.Client[v1.WaitTransactionRequest, v1.WaitTransactionResponse]
 	getBlock           *connect.Client[v1.GetBlockRequest, v1.GetBlockResponse]
 	listBlocks         *connect.Client[v1.ListBlocksRequest, v1.ListBlocksResponse]
+	getEpoch           *connect.Client[v1.GetEpochRequest, v1.GetEpochResponse]
 	getAccount         *connect.Client[v1.GetAccountRequest, v1.GetAccountResponse]
 	query              *connect.Client[v1.QueryRequest, v1.QueryResponse]
+	getParams          *connect.Client[v1.GetParamsRequest, v1.GetParamsResponse]
 	watchFinal         *connect.Client[v1.WatchFinalRequest, v1.WatchFinalResponse]
 }
 
@@ -220,6 +242,11 @@ func (c *chainServiceClient) ListBlocks(ctx context.Context, req *connect.Reques
 	return c.listBlocks.CallUnary(ctx, req)
 }
 
+// GetEpoch calls paloalto.api.v1.ChainService.GetEpoch.
+func (c *chainServiceClient) GetEpoch(ctx context.Context, req *connect.Request[v1.GetEpochRequest]) (*connect.Response[v1.GetEpochResponse], error) {
+	return c.getEpoch.CallUnary(ctx, req)
+}
+
 // GetAccount calls paloalto.api.v1.ChainService.GetAccount.
 func (c *chainServiceClient) GetAccount(ctx context.Context, req *connect.Request[v1.GetAccountRequest]) (*connect.Response[v1.GetAccountResponse], error) {
 	return c.getAccount.CallUnary(ctx, req)
@@ -228,6 +255,11 @@ func (c *chainServiceClient) GetAccount(ctx context.Context, req *connect.Reques
 // Query calls paloalto.api.v1.ChainService.Query.
 func (c *chainServiceClient) Query(ctx context.Context, req *connect.Request[v1.QueryRequest]) (*connect.Response[v1.QueryResponse], error) {
 	return c.query.CallUnary(ctx, req)
+}
+
+// GetParams calls paloalto.api.v1.ChainService.GetParams.
+func (c *chainServiceClient) GetParams(ctx context.Context, req *connect.Request[v1.GetParamsRequest]) (*connect.Response[v1.GetParamsResponse], error) {
+	return c.getParams.CallUnary(ctx, req)
 }
 
 // WatchFinal calls paloalto.api.v1.ChainService.WatchFinal.
@@ -251,9 +283,13 @@ type ChainServiceHandler interface {
 	GetBlock(context.Context, *connect.Request[v1.GetBlockRequest]) (*connect.Response[v1.GetBlockResponse], error)
 	// ListBlocks returns final blocks in ascending order, fewer than asked for where the answer would become too large.
 	ListBlocks(context.Context, *connect.Request[v1.ListBlocksRequest]) (*connect.Response[v1.ListBlocksResponse], error)
+	// GetEpoch returns an epoch that has begun: its producers, and what shows that these are they.
+	GetEpoch(context.Context, *connect.Request[v1.GetEpochRequest]) (*connect.Response[v1.GetEpochResponse], error)
 	GetAccount(context.Context, *connect.Request[v1.GetAccountRequest]) (*connect.Response[v1.GetAccountResponse], error)
 	// Query asks a module of the chain about the state after the newest final block.
 	Query(context.Context, *connect.Request[v1.QueryRequest]) (*connect.Response[v1.QueryResponse], error)
+	// GetParams lists the chain's parameters with the values in force after the newest final block, and the change that waits.
+	GetParams(context.Context, *connect.Request[v1.GetParamsRequest]) (*connect.Response[v1.GetParamsResponse], error)
 	// WatchFinal sends final blocks, each height once and in order: first those that are there already, then those to come.
 	// Who reads too slowly is cut; ErrorInfo.resume_height says where to go on.
 	WatchFinal(context.Context, *connect.Request[v1.WatchFinalRequest], *connect.ServerStream[v1.WatchFinalResponse]) error
@@ -314,6 +350,12 @@ func NewChainServiceHandler(svc ChainServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(chainServiceMethods.ByName("ListBlocks")),
 		connect.WithHandlerOptions(opts...),
 	)
+	chainServiceGetEpochHandler := connect.NewUnaryHandler(
+		ChainServiceGetEpochProcedure,
+		svc.GetEpoch,
+		connect.WithSchema(chainServiceMethods.ByName("GetEpoch")),
+		connect.WithHandlerOptions(opts...),
+	)
 	chainServiceGetAccountHandler := connect.NewUnaryHandler(
 		ChainServiceGetAccountProcedure,
 		svc.GetAccount,
@@ -324,6 +366,12 @@ func NewChainServiceHandler(svc ChainServiceHandler, opts ...connect.HandlerOpti
 		ChainServiceQueryProcedure,
 		svc.Query,
 		connect.WithSchema(chainServiceMethods.ByName("Query")),
+		connect.WithHandlerOptions(opts...),
+	)
+	chainServiceGetParamsHandler := connect.NewUnaryHandler(
+		ChainServiceGetParamsProcedure,
+		svc.GetParams,
+		connect.WithSchema(chainServiceMethods.ByName("GetParams")),
 		connect.WithHandlerOptions(opts...),
 	)
 	chainServiceWatchFinalHandler := connect.NewServerStreamHandler(
@@ -350,10 +398,14 @@ func NewChainServiceHandler(svc ChainServiceHandler, opts ...connect.HandlerOpti
 			chainServiceGetBlockHandler.ServeHTTP(w, r)
 		case ChainServiceListBlocksProcedure:
 			chainServiceListBlocksHandler.ServeHTTP(w, r)
+		case ChainServiceGetEpochProcedure:
+			chainServiceGetEpochHandler.ServeHTTP(w, r)
 		case ChainServiceGetAccountProcedure:
 			chainServiceGetAccountHandler.ServeHTTP(w, r)
 		case ChainServiceQueryProcedure:
 			chainServiceQueryHandler.ServeHTTP(w, r)
+		case ChainServiceGetParamsProcedure:
+			chainServiceGetParamsHandler.ServeHTTP(w, r)
 		case ChainServiceWatchFinalProcedure:
 			chainServiceWatchFinalHandler.ServeHTTP(w, r)
 		default:
@@ -397,12 +449,20 @@ func (UnimplementedChainServiceHandler) ListBlocks(context.Context, *connect.Req
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("paloalto.api.v1.ChainService.ListBlocks is not implemented"))
 }
 
+func (UnimplementedChainServiceHandler) GetEpoch(context.Context, *connect.Request[v1.GetEpochRequest]) (*connect.Response[v1.GetEpochResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("paloalto.api.v1.ChainService.GetEpoch is not implemented"))
+}
+
 func (UnimplementedChainServiceHandler) GetAccount(context.Context, *connect.Request[v1.GetAccountRequest]) (*connect.Response[v1.GetAccountResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("paloalto.api.v1.ChainService.GetAccount is not implemented"))
 }
 
 func (UnimplementedChainServiceHandler) Query(context.Context, *connect.Request[v1.QueryRequest]) (*connect.Response[v1.QueryResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("paloalto.api.v1.ChainService.Query is not implemented"))
+}
+
+func (UnimplementedChainServiceHandler) GetParams(context.Context, *connect.Request[v1.GetParamsRequest]) (*connect.Response[v1.GetParamsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("paloalto.api.v1.ChainService.GetParams is not implemented"))
 }
 
 func (UnimplementedChainServiceHandler) WatchFinal(context.Context, *connect.Request[v1.WatchFinalRequest], *connect.ServerStream[v1.WatchFinalResponse]) error {
