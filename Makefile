@@ -24,3 +24,31 @@ bench:
 
 fuzz:
 	internal/tools/fuzz.sh
+
+# The live scenarios: networks of real processes; see test/live. LIVE takes their flags, such as LIVE='-blocks 1000 -seed 7 -strict'.
+LIVE ?=
+LIVE_SCENARIOS = finality dead kills partition equivocate election newcomer clocks
+.PHONY: live $(addprefix live-,$(LIVE_SCENARIOS))
+
+live:
+	go test ./test/live -count=1 -v -timeout 3h -live $(LIVE)
+
+$(addprefix live-,$(LIVE_SCENARIOS)): live-%:
+	go test ./test/live -count=1 -v -timeout 1h -live $(LIVE) -run "(?i)^Test$*$$"
+
+# The simulator of dpospbft: SEEDS seeds over all its configurations, in parallel on all processors. A seed that fails is printed with the command
+# that replays it and with what happened last. SIM takes flags, such as SIM='-sim.config=n7-twins' or SIM='-sim.first=100001'.
+SEEDS ?= 1000
+SIM ?=
+SIM_TEST = go test ./plugins/consensus-dpospbft/pbft -count=1 -v -timeout 0
+.PHONY: sim sim-mutants sim-table
+
+sim:
+	$(SIM_TEST) -run '^TestSim$$' -sim.seeds=$(SEEDS) $(SIM)
+
+sim-mutants:
+	$(SIM_TEST) -run '^TestMutants$$' $(SIM)
+
+# Finality of 21 producers under nine kinds of delay, beside what the design's prototype measured.
+sim-table:
+	$(SIM_TEST) -run '^TestFinalityTable$$' -sim.table $(SIM)
