@@ -4,7 +4,7 @@
 //
 // A [Client] starts from a [Checkpoint]: the block that opened an epoch (the genesis block, or the closing block of the epoch
 // before) and the set that its header names. From there [Client.Advance] moves it one epoch further with one closing header,
-// the next set and one finality proof, about two thousand bytes with 21 seats. No trust is needed on the way, because each set
+// the next set and one finality proof, below three thousand bytes with 21 seats. No trust is needed on the way, because each set
 // is named by a header that the set before has signed.
 //
 // With the set of an epoch at hand, [Client.Verify] tells whether a block is final, [Client.VerifyItem] what was in its
