@@ -165,7 +165,7 @@ func TestKillWhileOpening(t *testing.T) {
 // childFill works on a small file system of its own: it fills it up, sees that batches are refused and nothing is there
 // in part, makes room and goes on.
 func childFill(dir, backend string) error {
-	if err := syscall.Mount("none", dir, "tmpfs", 0, "size=40m"); err != nil {
+	if err := syscall.Mount("none", dir, "tmpfs", 0, "size=128m"); err != nil {
 		fmt.Println("SKIP", err)
 		return nil
 	}
