@@ -49,6 +49,9 @@ func TestValuesStayWhereTheyMay(t *testing.T) {
 			}
 		}
 	})
+	if testing.Short() { // too few sequences to hold anything against them
+		return
+	}
 	if changed == 0 || refused[""] == 0 || refused[params.ErrParamStep] == 0 || refused[params.ErrPending] == 0 || refused[params.ErrParamRefused] == 0 {
 		t.Fatalf("the sequences are too tame: %d changes, %v", changed, refused)
 	}
