@@ -112,7 +112,8 @@ func (c *Chain) fill(ctx context.Context, n *node, r *consensus.Build) error {
 	var txs []*ledger.Tx
 	if !r.Empty {
 		var err error
-		body.Extensions = c.extensions(ctx, parent, r.Slot)
+		room := c.cfg.Ledger.MaxBlockBytes()
+		body.Extensions = c.extensions(ctx, parent, r.Slot, room-min(room, uint64(len(body.Encode())+bodyOverhead)))
 		used := uint64(len(body.Encode()) + bodyOverhead)
 		if txs, err = c.choose(ctx, parent, r, used); err != nil {
 			return err
@@ -130,15 +131,19 @@ func (c *Chain) fill(ctx context.Context, n *node, r *consensus.Build) error {
 	return nil
 }
 
-// bodyOverhead is what the number of transactions may add to an encoded body.
-const bodyOverhead = 16
+// What may be added to an encoded body: bodyOverhead by the number of transactions, extensionOverhead by the lengths of an
+// extension's name and data.
+const (
+	bodyOverhead      = 16
+	extensionOverhead = 4
+)
 
 // minExtend is the least time that modules have to say what they put into a block; a tenth of a slot is the usual one.
 const minExtend = 20 * time.Millisecond
 
-// extensions asks the modules what they put into the block. One that cannot say in time leaves its own out, so that it does not
-// hold up the proposal.
-func (c *Chain) extensions(ctx context.Context, parent *node, slot uint64) (out []types.Extension) {
+// extensions asks the modules what they put into the block, of which so many bytes are left. One that cannot say in time leaves
+// its own out, so that it does not hold up the proposal.
+func (c *Chain) extensions(ctx context.Context, parent *node, slot, room uint64) (out []types.Extension) {
 	ctx, cancel := context.WithTimeout(ctx, max(time.Duration(c.cfg.Genesis.SlotMs)*time.Millisecond/10, minExtend))
 	defer cancel()
 	names := c.cfg.Ledger.ModuleNames()
@@ -150,14 +155,22 @@ func (c *Chain) extensions(ctx context.Context, parent *node, slot uint64) (out 
 		})
 	}
 	wg.Wait()
-	for i, m := range names {
-		x, err := said[i], errs[i]
+	room = min(room, types.MaxAllExtensionBytes)
+	first := c.produced.Load() // they take turns at being the first, so that none of them finds too little room for ever
+	for i := range uint64(len(names)) {
+		k := (first + i) % uint64(len(names))
+		m, x, err := names[k], said[k], errs[k]
+		n := uint64(len(m) + len(x) + extensionOverhead)
 		switch {
 		case err != nil:
 			c.log.Warn("a module cannot extend the block", "module", m, "cause", err)
 		case len(x) > types.MaxExtensionBytes:
 			c.log.Warn("a module's extension is too large and is left out", "module", m, "bytes", len(x), "most", types.MaxExtensionBytes)
-		case len(x) > 0 && len(out) < types.MaxExtensions:
+		case len(x) == 0:
+		case n > room || len(out) == types.MaxExtensions:
+			c.log.Warn("the block has no room for a module's extension", "module", m, "slot", slot, "bytes", n, "room", room)
+		default:
+			room -= n
 			out = append(out, types.Extension{Module: m, Data: x})
 		}
 	}

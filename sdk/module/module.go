@@ -211,7 +211,8 @@ type Answer struct {
 type Module interface {
 	Check(ctx context.Context, txs []Tx) ([]TxCheck, error)
 	Execute(ctx context.Context, b *Block, r Reader) (*Outcome, error)
-	// Extend returns what this node's producer puts into its own block at slot, at most 4 KiB; nil for nothing.
+	// Extend returns what this node's producer puts into its own block at slot, at most types.MaxExtensionBytes; nil for
+	// nothing. Where the extensions of all modules do not fit a block, one is left out and asked for again for the next.
 	Extend(ctx context.Context, slot uint64, r Reader) ([]byte, error)
 	// Query fails with ErrUnknownPath.
 	Query(ctx context.Context, q Query, r Reader) (Answer, error)

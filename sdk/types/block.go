@@ -2,12 +2,13 @@ package types
 
 import "fmt"
 
-// Limits of a block's parts.
+// Limits of a block's parts. Nobody pays for extensions, so there is one for all of them together.
 const (
-	MaxBodyBytes      = 15 << 20
-	MaxBlockTxs       = 200_000
-	MaxExtensionBytes = 4096
-	MaxExtensions     = 16
+	MaxBodyBytes         = 15 << 20
+	MaxBlockTxs          = 200_000
+	MaxExtensions        = 16
+	MaxExtensionBytes    = 56 << 10 // of the data of one
+	MaxAllExtensionBytes = 64 << 10 // of the data of all
 )
 
 // Extension is what the producer's own module put into the block.
@@ -26,6 +27,9 @@ type Body struct {
 // Encode returns the body's canonical bytes.
 func (b *Body) Encode() []byte {
 	n := len(b.Certificate) + 16
+	for _, x := range b.Extensions {
+		n += len(x.Module) + len(x.Data) + 4
+	}
 	for _, t := range b.Txs {
 		n += len(t) + 3
 	}
@@ -57,8 +61,10 @@ func DecodeBody(b []byte) (*Body, error) {
 	if n := d.Count(MaxExtensions, 2); n > 0 {
 		out.Extensions = make([]Extension, n)
 	}
+	room := MaxAllExtensionBytes
 	for i := range out.Extensions {
-		out.Extensions[i] = Extension{d.String(MaxNameBytes), d.Blob(MaxExtensionBytes)}
+		out.Extensions[i] = Extension{d.String(MaxNameBytes), d.Blob(min(MaxExtensionBytes, room))}
+		room -= len(out.Extensions[i].Data)
 	}
 	if n := d.Count(MaxBlockTxs, 1); n > 0 {
 		out.Txs = make([][]byte, n)

@@ -176,6 +176,26 @@ func TestBoundsOfDecoders(t *testing.T) {
 	if _, err := DecodeBody(body.Encode()); !errors.Is(err, ErrMalformed) {
 		t.Errorf("body with too many extensions: %v", err)
 	}
+	for _, c := range []struct {
+		name  string
+		sizes []int
+		ok    bool
+	}{
+		{"the longest extension", []int{MaxExtensionBytes}, true},
+		{"an extension that is too long", []int{MaxExtensionBytes + 1}, false},
+		{"as much as all may have", []int{MaxExtensionBytes, MaxAllExtensionBytes - MaxExtensionBytes, 0}, true},
+		{"a byte more", []int{MaxExtensionBytes, MaxAllExtensionBytes - MaxExtensionBytes, 1}, false},
+		{"two of the longest", []int{MaxExtensionBytes, MaxExtensionBytes}, false},
+		{"many", []int{4096, 4096, 4096, 4096, 4096, 4096, 4096, 4096, 4096, 4096, 4096, 4096, 4096, 4096, 4096, 4096}, true},
+	} {
+		body := &Body{}
+		for _, n := range c.sizes {
+			body.Extensions = append(body.Extensions, Extension{"m", make([]byte, n)})
+		}
+		if _, err := DecodeBody(body.Encode()); (err == nil) != c.ok || err != nil && !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
 	if _, err := DecodeBody(make([]byte, MaxBodyBytes+1)); !errors.Is(err, ErrMalformed) {
 		t.Errorf("body above its size: %v", err)
 	}

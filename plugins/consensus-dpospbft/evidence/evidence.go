@@ -42,7 +42,7 @@ func (k Kind) String() string {
 	return fmt.Sprintf("kind-%d", byte(k))
 }
 
-// Limits.
+// Limits. Evidence of any length fits the extension of a block; 64 headers as this protocol makes them have at most 35 KiB.
 const (
 	MaxHeaders = 64       // of a Hop
 	MaxBytes   = 48 << 10 // encoded

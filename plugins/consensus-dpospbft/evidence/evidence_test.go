@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/paloalto-chain/paloalto/sdk/consensus"
 	"github.com/paloalto-chain/paloalto/sdk/types"
 )
 
@@ -174,12 +175,15 @@ func TestBad(t *testing.T) {
 	}
 }
 
-// TestExtensionRoom shows how long a path may be for evidence that goes into a block for nothing.
-func TestExtensionRoom(t *testing.T) {
-	for name, v := range samples() {
-		if n := len(v.Encode()); n > types.MaxExtensionBytes-64 {
-			t.Errorf("%s takes %d bytes", name, n)
-		}
+// TestLongest shows that headers as long as the protocol makes them leave room for the longest path, and that the longest evidence
+// leaves some in the extension of a block, which takes it for nothing.
+func TestLongest(t *testing.T) {
+	if MaxBytes > types.MaxExtensionBytes-64 {
+		t.Errorf("evidence of %d bytes does not fit an extension", MaxBytes)
+	}
+	header := types.Header{Height: 1 << 63, Slot: 1 << 63, Epoch: 1 << 63, Clock: 1 << 63, CertHeight: 1 << 63, Consensus: make([]byte, 1+2*(10+32)+10+1+consensus.VRFBytes)}
+	if n := MaxHeaders*(len(header.Encode())+2) + 300; n > MaxBytes {
+		t.Errorf("%d headers may have %d bytes", MaxHeaders, n)
 	}
 	slots := []uint64{100}
 	for s := uint64(99); len(slots) < MaxHeaders-1; s-- {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"testing"
 
+	"github.com/paloalto-chain/paloalto/plugins/consensus-dpospbft/evidence"
 	"github.com/paloalto-chain/paloalto/sdk/consensus"
 	"github.com/paloalto-chain/paloalto/sdk/types"
 )
@@ -329,9 +330,9 @@ func TestOwnVoteFromPeer(t *testing.T) {
 	}
 }
 
-// TestLargeEvidence has a seat break the fourth rule again and again in ways whose proof is too large for a block's extension.
-// What would fit one must still be told, and of several ways to show one offence the smallest.
-func TestLargeEvidence(t *testing.T) {
+// longHop lets four nodes make 66 blocks, of which none counts the votes of seat 3, and shows the first that seat 3 has broken the
+// fourth rule over as many of them as evidence may have.
+func longHop(t *testing.T) *lab {
 	l := newLab(t, nil, []int{0, 1, 2, 3})
 	l.drop = func(from, _ int, msg Message) bool {
 		switch msg.(type) {
@@ -341,44 +342,66 @@ func TestLargeEvidence(t *testing.T) {
 		return false
 	}
 	l.startAll()
-	l.run(30)
+	l.run(evidence.MaxHeaders + 2)
+	l.showVote(l.commit(3, 3, 3, testHash("nothing")))
+	l.showPrepare(evidence.MaxHeaders + 2)
+	return l
+}
+
+// showVote shows something to node 0.
+func (l *lab) showVote(raw []byte) {
 	n := l.nodes[0]
-	show := func(raw []byte) { l.step(n, &consensus.Message{From: testPeer("x"), Payload: raw}) }
-	small := func() (count int) {
-		for _, raw := range n.found {
-			if len(raw) <= types.MaxExtensionBytes-64 {
-				count++
-			}
+	l.step(n, &consensus.Message{From: testPeer("x"), Payload: raw, NowMs: l.now(n)})
+}
+
+// showPrepare shows a PREPARE by seat 3 of the final block of a slot, with src 2, to node 0.
+func (l *lab) showPrepare(slot uint64) {
+	for a := l.nodes[0].m.final; a != nil; a = a.parent {
+		if a.h.Slot == slot {
+			l.showVote(l.prepare(3, slot, a.h.Height, 2, a.id))
+			return
 		}
-		return count
 	}
-	height := func(slot uint64) *node {
-		for a := n.m.final; a != nil; a = a.parent {
-			if a.h.Slot == slot {
-				return a
-			}
+	l.t.Fatalf("no block of slot %d", slot)
+}
+
+// TestLargeEvidence has a seat break the fourth rule over many blocks, and then again and again. The longest evidence is told like
+// any other, each slot's once, by the nearest way that shows it, and what is told of a seat is bounded.
+func TestLargeEvidence(t *testing.T) {
+	l := longHop(t)
+	n := l.nodes[0]
+	last := func(count, headers int) {
+		t.Helper()
+		if len(n.found) != count {
+			t.Fatalf("%d pieces of evidence, want %d", len(n.found), count)
 		}
-		t.Fatalf("no block of slot %d", slot)
-		return nil
+		raw := n.found[count-1]
+		v, err := evidence.Decode(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := v.Verify(l.genesis.Chain, l.sets[0]); err != nil {
+			t.Error(err)
+		}
+		if v.Kind != evidence.Hop || v.Seat != 3 || len(v.Headers) != headers {
+			t.Errorf("%s by seat %d with %d headers in %d bytes, want a hop by seat 3 with %d", v.Kind, v.Seat, len(v.Headers), len(raw), headers)
+		}
 	}
-	show(l.commit(3, 3, 3, testHash("nothing")))
-	for slot := uint64(18); slot < 28; slot++ {
-		b := height(slot)
-		show(l.prepare(3, slot, b.h.Height, 2, b.id))
+	last(1, evidence.MaxHeaders)
+	if len(n.found[0]) < types.MaxExtensionBytes/2 {
+		t.Errorf("%d bytes are not much", len(n.found[0]))
 	}
-	if len(n.found) != maxOffences || small() != 0 {
-		t.Fatalf("%d pieces of evidence, %d of them small", len(n.found), small())
+	if n.m.offences[3] == 0 {
+		t.Error("the offender's blocks would be prepared")
 	}
-	show(l.commit(3, 27, 27, testHash("nothing")))
-	b := height(28)
-	show(l.prepare(3, 28, b.h.Height, 2, b.id))
-	if small() != 1 {
-		t.Errorf("%d small pieces of evidence of a hop over the slot before, want 1", small())
+	l.showVote(l.commit(3, 64, 64, testHash("nothing else")))
+	last(1, evidence.MaxHeaders)
+	l.showPrepare(65)
+	last(2, 2)
+	for slot := uint64(64); slot > 40; slot-- {
+		l.showPrepare(slot)
 	}
-	show(l.commit(3, 27, 27, testHash("nothing else")))
-	if small() != 2 {
-		t.Errorf("%d small pieces of evidence, want 2", small())
-	}
+	last(maxOffences, 64-(maxOffences-3)-3+1)
 }
 
 // TestTreeFull parts the network until each half has filled its tree with blocks that cannot become final. When it is whole again,

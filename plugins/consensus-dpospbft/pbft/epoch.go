@@ -18,7 +18,7 @@ type epoch struct {
 	prepares, commits *votebook
 	seen              map[seatSlot]*firstSeen // proposals, for evidence and against floods
 	accused           map[accusation]bool
-	offences, large   map[int]int // pieces of evidence by seat, those that are too large for an extension apart
+	offences          map[int]int // pieces of evidence by seat
 	heard             []heard     // by seat: what its last status said of the time
 	start             uint64      // slot of the block that it began with
 	until             uint64      // slot of the block that closed it, once that is final
@@ -27,8 +27,7 @@ type epoch struct {
 func newEpoch(set *types.Set, key types.Hash) *epoch {
 	n := len(set.Seats)
 	e := &epoch{set: set, setHash: set.Hash(), seats: make(map[types.Hash]int, n), seat: -1, prepares: newVotebook(n), commits: newVotebook(n),
-		seen: map[seatSlot]*firstSeen{}, accused: map[accusation]bool{}, offences: map[int]int{}, large: map[int]int{},
-		heard: make([]heard, n)}
+		seen: map[seatSlot]*firstSeen{}, accused: map[accusation]bool{}, offences: map[int]int{}, heard: make([]heard, n)}
 	for i := range set.Seats {
 		e.seats[set.Seats[i].Key.Hash()] = i
 	}

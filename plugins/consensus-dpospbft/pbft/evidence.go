@@ -11,15 +11,10 @@ import (
 type accusation struct {
 	kind evidence.Kind
 	seatSlot
-	large bool
 }
 
-// maxOffences is how much evidence against one seat is told of in an epoch. One piece is enough to remove it, if it fits a block's
-// extension; those that do not are counted apart, so that nobody hides an offence behind such.
-const (
-	maxOffences = 8
-	extensible  = types.MaxExtensionBytes - 64
-)
+// maxOffences is how much evidence against one seat is told of in an epoch. One piece is enough to remove it.
+const maxOffences = 8
 
 // accuse tells of evidence. From now on this node does not prepare the offender's blocks.
 func (m *Machine) accuse(e *epoch, v *evidence.Evidence) {
@@ -32,16 +27,13 @@ func (m *Machine) accuse(e *epoch, v *evidence.Evidence) {
 		return // nobody is convicted of what it signs in an epoch for slots before it
 	}
 	raw, seat := v.Encode(), int(v.Seat)
-	k, told := accusation{v.Kind, seatSlot{seat, v.Slot}, len(raw) > extensible}, e.offences
-	if k.large {
-		told = e.large
-	}
-	if len(raw) > evidence.MaxBytes || e.accused[k] || told[seat] >= maxOffences {
+	k := accusation{v.Kind, seatSlot{seat, v.Slot}}
+	if len(raw) > evidence.MaxBytes || e.accused[k] || e.offences[seat] >= maxOffences {
 		return
 	}
 	e.accused[k] = true
 	m.tick("evidence " + v.Kind.String())
-	told[seat]++
+	e.offences[seat]++
 	m.out.Evidence = append(m.out.Evidence, raw)
 }
 
@@ -94,7 +86,7 @@ func (m *Machine) noteProposal(e *epoch, seat int, slot uint64, id types.BlockID
 // lateProposal looks at a header that can be of no use any more, but may be a second one.
 func (m *Machine) lateProposal(e *epoch, h *types.Header, sig []byte) {
 	seat, ok := e.seats[h.Producer]
-	if !ok || h.Slot > m.slot+aheadSlots || e.accused[accusation{evidence.Propose, seatSlot{seat, h.Slot}, false}] {
+	if !ok || h.Slot > m.slot+aheadSlots || e.accused[accusation{evidence.Propose, seatSlot{seat, h.Slot}}] {
 		return
 	}
 	id := h.ID()

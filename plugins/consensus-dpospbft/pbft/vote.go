@@ -83,7 +83,7 @@ func (m *Machine) take(e *epoch, v *vote, prepare bool) bool {
 		b, kind = e.prepares, evidence.Prepare
 	}
 	first, i := b.find(v.seat, v.slot)
-	if first != nil && (first.id == v.id && first.src == v.src && first.height == v.height || e.accused[accusation{kind, seatSlot{int(v.seat), v.slot}, false}]) {
+	if first != nil && (first.id == v.id && first.src == v.src && first.height == v.height || e.accused[accusation{kind, seatSlot{int(v.seat), v.slot}}]) {
 		return false
 	}
 	if first == nil && i == 0 && len(b.seats[v.seat]) >= seatVotes {
@@ -206,7 +206,7 @@ func (m *Machine) tryPrepare(n *node) {
 		m.tick("block of the future not prepared")
 		return // an own one, made while the clock was ahead: its slot may come yet, and a vote now would cost all slots until then
 	}
-	if seat := m.seats[n.h.Producer]; m.offences[seat]+m.large[seat] > 0 && !r.noShun {
+	if m.offences[m.seats[n.h.Producer]] > 0 && !r.noShun {
 		m.tick("offender's block not prepared")
 		return // it has broken the rules
 	}

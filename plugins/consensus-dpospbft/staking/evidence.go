@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"slices"
 	"sync/atomic"
 
 	"github.com/paloalto-chain/paloalto/plugins/consensus-dpospbft/evidence"
@@ -14,9 +15,11 @@ import (
 
 // Limits of what producers put into their blocks.
 const (
-	maxExtensionItems = 4  // pieces of evidence in one extension
-	maxExtensionTries = 8  // pieces whose signatures are verified in one block, besides those in transactions
-	maxOffered        = 64 // pieces that wait for this node's next block
+	maxExtensionItems = 4       // pieces of evidence in one extension
+	maxShared         = 4 << 10 // up to which one extension has more than one piece, in bytes
+	maxExtensionTries = 8       // pieces whose signatures are verified in one block, besides those in transactions
+	maxOffered        = 64      // pieces that wait for this node's next block
+	blobOverhead      = 3       // of a piece in an extension
 	settledBlocks     = 1_000
 	maxHanded         = 200 // times that a piece is handed out: what is still not executed then is refused by all
 )
@@ -68,7 +71,11 @@ func (e *effect) extensions() error {
 }
 
 func encodeExtension(items [][]byte) []byte {
-	e := types.NewEncoder(types.MaxExtensionBytes)
+	size := 2
+	for _, v := range items {
+		size += len(v) + blobOverhead
+	}
+	e := types.NewEncoder(size)
 	e.Byte(recordFormat)
 	e.Uint(uint64(len(items)))
 	for _, v := range items {
@@ -211,23 +218,27 @@ type offer struct {
 }
 
 // Offer takes evidence that this node has found, encoded; Extend puts it into the node's next blocks until it has been
-// executed, or is void. What does not fit an extension, or is there already, is dropped. It may be called at any time.
+// executed, or is void. Against each seat of an epoch the shortest piece is kept. It may be called at any time.
 func (m *Module) Offer(raw []byte) {
 	v, err := m.judge(raw)
-	if err != nil || len(raw) > types.MaxExtensionBytes-64 {
+	if err != nil {
 		return
 	}
+	fresh := &offer{raw: append([]byte{}, raw...), accusation: v}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, o := range m.offered {
+	for i, o := range m.offered {
 		if o.epoch == v.epoch && o.seat == v.seat { // one conviction is all that can come of it
+			if len(raw) < len(o.raw) {
+				m.offered[i] = fresh
+			}
 			return
 		}
 	}
 	if len(m.offered) >= maxOffered {
 		m.offered = m.offered[1:]
 	}
-	m.offered = append(m.offered, &offer{raw: append([]byte{}, raw...), accusation: v})
+	m.offered = append(m.offered, fresh)
 }
 
 func (m *Module) waiting() []*offer {
@@ -261,6 +272,7 @@ func (m *Module) Extend(ctx context.Context, _ uint64, r module.Reader) ([]byte,
 	if len(list) == 0 {
 		return nil, nil
 	}
+	slices.SortStableFunc(list, func(a, b *offer) int { return len(a.raw) - len(b.raw) })
 	out, done, err := m.extend(ctx, list, r)
 	if err != nil {
 		return nil, fmt.Errorf("staking: extend: %w", err)
@@ -272,6 +284,8 @@ func (m *Module) Extend(ctx context.Context, _ uint64, r module.Reader) ([]byte,
 	return encodeExtension(out), nil
 }
 
+// extend chooses from a list, the shortest first. A long piece goes alone, when no short one waits: where the limit of a block
+// leaves no room for it, it must not keep out the others.
 func (m *Module) extend(ctx context.Context, list []*offer, r module.Reader) (out [][]byte, done map[*offer]bool, err error) {
 	x := &run{cfg: &m.cfg, judge: m.judge, ctx: ctx, r: r, known: map[module.Item]record{}, touched: map[types.AccountID]bool{}}
 	e := x.effect(module.BlockTx)
@@ -311,10 +325,10 @@ func (m *Module) extend(ctx context.Context, list []*offer, r module.Reader) (ou
 		if err != nil {
 			return nil, nil, err
 		}
-		if p == nil || p.Status == Tombstoned || size+len(o.raw)+3 > types.MaxExtensionBytes {
+		if p == nil || p.Status == Tombstoned || len(out) > 0 && size+len(o.raw)+blobOverhead > maxShared {
 			continue
 		}
-		if size += len(o.raw) + 3; o.handed.Add(1) >= maxHanded {
+		if size += len(o.raw) + blobOverhead; o.handed.Add(1) >= maxHanded {
 			done[o] = true
 		}
 		out = append(out, o.raw)

@@ -1842,7 +1842,7 @@ func (x *ExtendBegin) GetSlot() uint64 {
 
 type ExtendEnd struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Extension     []byte                 `protobuf:"bytes,1,opt,name=extension,proto3" json:"extension,omitempty"` // at most 4 KiB; empty: none
+	Extension     []byte                 `protobuf:"bytes,1,opt,name=extension,proto3" json:"extension,omitempty"` // at most 56 KiB; empty: none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
