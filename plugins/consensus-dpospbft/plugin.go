@@ -73,7 +73,7 @@ func attributes() []attribute {
 		{"unbonding", plugin.Duration, int64(504 * time.Hour), int64(smallestSlot), int64(longest), func(c *config) *int64 { return &c.Unbonding },
 			"how long stake that is taken out is held, and can be slashed"},
 		{"trusting", plugin.Duration, int64(336 * time.Hour), int64(smallestSlot), int64(longest), func(c *config) *int64 { return &c.Trusting },
-			"how old a set may be that light clients trust; less than unbonding"},
+			"how old a set may be that light clients trust; with an epoch not more than unbonding"},
 		{"min_stake", plugin.Amount, 1000 * coin, 0, staking.MaxStakeNeeded, func(c *config) *int64 { return (*int64)(&c.MinStake) },
 			"own stake that a candidate needs, the producers of the genesis set excepted"},
 		{"slash_ppm", plugin.Number, 50_000, 0, staking.MillionPPM, func(c *config) *int64 { return &c.SlashPPM },
@@ -215,6 +215,11 @@ func parseConfig(raw []byte) (settings, error) {
 	}
 	if err := out.Staking.Validate(); err != nil {
 		return settings{}, badConfig("%v", err)
+	}
+	// Who unstakes at the start of an epoch keeps its seat, and signs, until the epoch ends.
+	if p := out.Staking.Params; p.TrustingTicks+p.EpochSlots > p.UnbondingTicks {
+		return settings{}, badConfig("trusting (%s) and an epoch (%s) together are longer than unbonding (%s), so that clients would trust producers who have nothing to lose; make unbonding longer, or one of the others shorter",
+			time.Duration(cfg.Trusting), time.Duration(cfg.Epoch), time.Duration(cfg.Unbonding))
 	}
 	return out, nil
 }

@@ -79,6 +79,7 @@ func TestElectionConfig(t *testing.T) {
 		{`{"approvals":31}`, byDefault, "approvals"},
 		{`{"trusting":1814400000000000}`, byDefault, "trusting"},
 		{`{"unbonding":3600000000000}`, byDefault, "trusting"},
+		{`{"epoch":3600000000000,"trusting":3600000000000,"unbonding":7199000000000}`, byDefault, "trusting (1h0m0s) and an epoch (1h0m0s)"},
 		{`{"min_stake":-1}`, byDefault, "min_stake"},
 		{`{"min_stake":1.5}`, byDefault, "1.5"},
 		{`{"slash_ppm":1000001}`, byDefault, "slash_ppm"},

@@ -2,7 +2,11 @@ package pbft
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/paloalto-chain/paloalto/internal/simnet"
@@ -47,7 +51,7 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// TestSilentSeats has a third of the seats dead: blocks are final all the same (P7: a dead leader costs its slots, no more).
+// TestSilentSeats has a third of the seats dead: blocks are final all the same (P7 in numbers: a dead leader costs its slots, no more).
 func TestSilentSeats(t *testing.T) {
 	for _, c := range []struct{ n, mute int }{{4, 1}, {7, 2}, {21, 6}} {
 		t.Run(fmt.Sprintf("%d of %d", c.mute, c.n), func(t *testing.T) {
@@ -70,7 +74,7 @@ func TestSilentSeats(t *testing.T) {
 	}
 }
 
-// TestBackoff has constant delays above a slot, which would livelock without the back-off (P8: turns of several slots help).
+// TestBackoff has constant delays above a slot, which would livelock without the back-off (P8 in numbers: turns of several slots help).
 func TestBackoff(t *testing.T) {
 	for _, c := range []struct {
 		delay, turn uint64
@@ -124,5 +128,65 @@ func TestJournalStaysSmall(t *testing.T) {
 	s.start(n)
 	if s.err != nil || n.m.final.h.Height < height || n.m.lastProduced < 2400 {
 		t.Errorf("started again at height %d after %d: %v", n.m.final.h.Height, height, s.err)
+	}
+}
+
+// pitfalls are the transcripts for P1 to P16 of the design. A transcript is kept where its rule is, and played by the tests there.
+var pitfalls = [17][]string{
+	1:  {"testdata/transcripts/p01-votes-name-their-source.txt"},
+	2:  {"testdata/transcripts/p02-one-signature-a-height.txt"},
+	3:  {"testdata/transcripts/p03-same-height-is-no-offence.txt"},
+	4:  {"testdata/transcripts/p04-later-votes-hide-no-fork.txt", "testdata/transcripts/c3-no-forkslot.txt"},
+	5:  {"testdata/transcripts/p05-one-set-at-a-time.txt"},
+	6:  {"testdata/transcripts/p06-certified-before-longest.txt"},
+	7:  {"testdata/transcripts/p07-a-dead-leader-costs-its-turn.txt"},
+	8:  {"testdata/transcripts/p08-delays-near-a-slot.txt"},
+	9:  {"testdata/transcripts/p09-votes-survive-a-restart.txt"},
+	10: {"../../../chainspec/testdata/transcripts/p10-three-producers-tolerate-none.txt"},
+	11: {"testdata/transcripts/p11-no-hidden-lock.txt"},
+	12: {"testdata/transcripts/p12-old-keys-make-no-history.txt", "../staking/testdata/transcripts/p12-trust-ends-before-the-stake-is-free.txt"},
+	13: {"testdata/transcripts/p13-time-is-the-slot.txt"},
+	14: {"testdata/transcripts/p14-proofs-are-the-producers.txt"},
+	15: {"../staking/testdata/transcripts/p15-votes-are-whole-numbers.txt"},
+	16: {"testdata/transcripts/p16-a-vote-needs-what-it-rests-on.txt"},
+}
+
+// TestPitfalls: each pitfall has a transcript that says what it is about and what must come of it, and is played; and no transcript
+// of a pitfall is missing in the table.
+func TestPitfalls(t *testing.T) {
+	listed := map[string]bool{}
+	for p, files := range pitfalls[1:] {
+		if len(files) == 0 {
+			t.Errorf("P%d has no transcript", p+1)
+		}
+		for _, file := range files {
+			listed[file] = true
+			raw, err := os.ReadFile(file)
+			if err != nil {
+				t.Errorf("P%d: %v", p+1, err)
+				continue
+			}
+			title, _, _ := strings.Cut(string(raw), "\n")
+			if !regexp.MustCompile(fmt.Sprintf(`^# .*\bP%d\b`, p+1)).MatchString(title) {
+				t.Errorf("%s does not begin with what it says of P%d", file, p+1)
+			}
+			if !regexp.MustCompile(`(?m)^[^#\n].*=> *\S`).Match(raw) {
+				t.Errorf("%s expects nothing", file)
+			}
+		}
+	}
+	for _, dir := range []string{".", "../staking", "../../../chainspec"} {
+		if src, err := os.ReadFile(filepath.Join(dir, "transcript_test.go")); err != nil || !strings.Contains(string(src), `filepath.Glob("testdata/transcripts/*.txt")`) {
+			t.Errorf("nothing plays the transcripts in %s: %v", dir, err)
+		}
+		files, err := filepath.Glob(filepath.Join(dir, "testdata/transcripts/p[0-9]*.txt"))
+		if err != nil || len(files) == 0 {
+			t.Errorf("%s: %d transcripts, %v", dir, len(files), err)
+		}
+		for _, file := range files {
+			if !listed[filepath.ToSlash(file)] {
+				t.Errorf("%s is not in the table", file)
+			}
+		}
 	}
 }

@@ -2,8 +2,11 @@ package pbft
 
 import (
 	"bytes"
+	"cmp"
+	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,28 +16,35 @@ import (
 
 	"github.com/paloalto-chain/paloalto/plugins/consensus-dpospbft/evidence"
 	"github.com/paloalto-chain/paloalto/sdk/consensus"
+	"github.com/paloalto-chain/paloalto/sdk/light"
 	"github.com/paloalto-chain/paloalto/sdk/types"
 )
 
 var rewrite = flag.Bool("transcripts", false, "write the outcomes in testdata/transcripts again")
 
 // puppets are three honest machines, H1 to H3, and a fourth seat, A, whose key the transcript has. With a turn of 1000 slots,
-// slots 3000 to 3999 are the fourth's, so that every block is made by the adversary: block 7 is of slot 3007. Nothing is
-// delivered but by a line of the transcript:
+// slots 3000 to 3999 are the fourth's, so that every block is made by the adversary: block 7 is of slot 3007. With a shorter turn
+// the others make blocks too, which are named in the same way. Nothing is delivered but by a line of the transcript:
 //
+//	with RULE ... [turn N] [from S]   begins anew without these rules or with "all", with turns of N slots, in slot S
 //	block N on P justify J [slot S] [closes] [epoch E] [wrong proof] [salt S]   makes a block; G is genesis
 //	H1 P N        gives a block to H1
 //	H1 C N        gives it the block and all PREPAREs for it that there are
 //	H1 F N        gives it the block and all COMMITs
 //	H1 QC N [seats S,S]   gives it a status with a PrepareQC of those PREPAREs; a seat may be named twice
 //	A P N src M [seat S]   the adversary (or that seat, which is its as well) prepares N with another src
-//	H1 slot S [+MS]   tells it the time
+//	H1 slot S [+MS]   tells it the time; it makes its block if the slot is its own
 //	H1 restarts       from its journal
 //	H1 state, H1 journal   show what it is at, and the kinds of its records
+//	H1 shown N    by somebody who has all keys of N's epoch: block and certificate, in all ways there are
+//	all P N       is H1 P N, H2 P N and H3 P N; so with all that begins with H1
+//	committed     names the blocks that a quorum has committed to, whoever knows of it
+//	L checkpoint N trusting S     begins a light client at a block, with a trusting period of S slots
+//	L shown N at S                shows it that block, as above, in a slot
 //
 // and ends with what came of it.
 type puppets struct {
-	rules   rules
+	setting
 	ver     *simVerifier
 	sets    []*types.Set
 	genesis *types.Header
@@ -42,7 +52,17 @@ type puppets struct {
 	blocks  map[string]*Proposal
 	names   map[types.BlockID]string
 	ps, cs  map[string]map[int][]byte // signed votes: block, seat
+	light   *light.Client
 }
+
+// setting is what a line "with ..." sets.
+type setting struct {
+	rules rules
+	turn  uint64
+	from  uint64 // slot
+}
+
+var usual = setting{turn: 1000, from: 3500}
 
 type puppet struct {
 	m       *Machine
@@ -52,8 +72,8 @@ type puppet struct {
 	proof   *types.Finality
 }
 
-func newPuppets(t testing.TB, r rules) *puppets {
-	p := &puppets{rules: r, ver: newSimVerifier(&sim{plan: plan{rules: r}}), blocks: map[string]*Proposal{}, names: map[types.BlockID]string{},
+func newPuppets(t testing.TB, s setting) *puppets {
+	p := &puppets{setting: s, ver: newSimVerifier(&sim{plan: plan{rules: s.rules}}), blocks: map[string]*Proposal{}, names: map[types.BlockID]string{},
 		ps: map[string]map[int][]byte{}, cs: map[string]map[int][]byte{}}
 	var keys []types.PublicKey
 	for i := range 4 {
@@ -65,7 +85,7 @@ func newPuppets(t testing.TB, r rules) *puppets {
 	p.genesis = &types.Header{Chain: types.Sum("test", []byte("chain")), NextSet: p.sets[0].Hash()}
 	p.names[p.genesis.ID()] = "G"
 	for i := range p.hs {
-		p.hs[i] = &puppet{now: simGenesisMs + 3500*500, final: p.genesis}
+		p.hs[i] = &puppet{now: simGenesisMs + s.from*500, final: p.genesis}
 		if err := p.start(i); err != nil {
 			t.Fatal(err)
 		}
@@ -84,7 +104,7 @@ func (p *puppets) start(i int) error {
 	for _, e := range h.journal {
 		st.Records = append(st.Records, bytes.Clone(e.record))
 	}
-	m, err := New(Config{SlotMs: 500, Turn: 1000, Verifier: p.ver, rules: p.rules, twin: true}, st)
+	m, err := New(Config{SlotMs: 500, Turn: p.turn, Verifier: p.ver, rules: p.rules, twin: true}, st)
 	if err != nil {
 		return err
 	}
@@ -227,10 +247,15 @@ func (p *puppets) drain(i int) []string {
 			case *Commit:
 				told = append(told, "COMMIT "+p.name(v.ID))
 				p.cs[p.name(v.ID)][i] = raw
+			case *Proposal:
+				told = append(told, p.proposed(v, u.To))
 			default:
 				told = append(told, fmt.Sprintf("%T %v", msg, err))
 			}
 			_ = m.Step(&consensus.Message{Payload: raw, NowMs: h.now})
+		}
+		if r.Build != nil {
+			p.build(i, r.Build)
 		}
 		for _, k := range r.Check {
 			c := &consensus.Checked{Block: k.Header.ID(), OK: true, NowMs: h.now}
@@ -267,6 +292,142 @@ func (p *puppets) drain(i int) []string {
 	return told
 }
 
+// build makes the block that a machine has asked for.
+func (p *puppets) build(i int, b *consensus.Build) {
+	h, name := p.hs[i], short(b.Slot)
+	parent, err := p.header(p.name(b.Parent))
+	if err != nil {
+		return // it waits in vain
+	}
+	x := &types.Header{Chain: p.genesis.Chain, Height: parent.Height + 1, Slot: b.Slot, Epoch: b.Epoch, Parent: b.Parent, Producer: simKeyOf(i).hash,
+		BodyRoot: types.Sum("test", []byte(name)), Consensus: append(bytes.Clone(b.Consensus), p.ver.prove(simKeyOf(i), b.VRFInput)...)}
+	if c, err := types.DecodeCertificate(b.Certificate); err == nil {
+		x.CertHeight = c.Height
+	}
+	p.names[x.ID()] = name
+	p.blocks[name], p.ps[name], p.cs[name] = &Proposal{Header: x}, map[int][]byte{}, map[int][]byte{}
+	_ = h.m.Step(&consensus.Built{Slot: b.Slot, Parent: b.Parent, Header: x, NowMs: h.now})
+}
+
+// proposed takes up a block that a machine has signed.
+func (p *puppets) proposed(v *Proposal, to []types.Hash) string {
+	name := p.name(v.Header.ID())
+	p.blocks[name] = v
+	x, err := DecodeExtra(v.Header.Consensus)
+	if err != nil {
+		return err.Error()
+	}
+	whom := "to all"
+	if to != nil {
+		whom = "to some"
+	}
+	return fmt.Sprintf("PROPOSE %s on %s justify %s %s", name, p.name(v.Header.Parent), p.name(x.Justify.ID), whom)
+}
+
+// bought shows that a block is final by signatures of all seats of its epoch, given by whoever has the keys by now. Next is nil if
+// the block does not close its epoch.
+func (p *puppets) bought(name string) (h *types.Header, next *types.Set, proof *types.Finality, err error) {
+	if h, err = p.header(name); err != nil {
+		return nil, nil, nil, err
+	}
+	set := p.sets[h.Epoch]
+	c := &types.Certificate{Scheme: types.CertEd25519List, SetHash: set.Hash(), Epoch: h.Epoch, Slot: h.Slot, Height: h.Height, Block: h.ID(), Bitmap: []byte{0b1111}}
+	for seat := range set.Seats {
+		c.Signatures = append(c.Signatures, p.sign(seat, types.PurposeCommit, types.CommitPayload(c.SetHash, c.Epoch, c.Slot, c.Height, c.Block)))
+	}
+	if h.Closes() {
+		next = p.sets[h.Epoch+1]
+	}
+	return h, next, &types.Finality{Cert: c}, nil
+}
+
+// shown tells a machine of a block and its certificate in all ways there are, the last being what its core has found out.
+func (p *puppets) shown(i int, name string) ([]string, error) {
+	if p.blocks[name] == nil {
+		return nil, fmt.Errorf("there is no block %s", name)
+	}
+	h, next, proof, err := p.bought(name)
+	if err != nil {
+		return nil, err
+	}
+	m := p.hs[i].m
+	status := func(epoch uint64) Message {
+		return &Status{Epoch: epoch, Slot: 3500, Head: Ref{h.Slot, h.ID()}, HeadHeight: h.Height, Final: proof.Cert}
+	}
+	list := []Message{status(h.Epoch), status(m.set.Epoch), &Proofs{Items: []*Proof{{Commit: proof.Cert}}}}
+	if next != nil {
+		list = append(list, &HandOver{Header: h, Next: next, Proof: proof})
+	}
+	var told []string
+	for _, msg := range append(list, p.blocks[name]) {
+		told = append(told, p.deliver(i, EncodeMessage(msg))...)
+	}
+	_ = m.Step(&consensus.Finalised{Header: h, Proof: proof, Next: next, NowMs: p.hs[i].now})
+	return append(told, p.drain(i)...), nil
+}
+
+// lightScheme has a light client check signatures as the machines do.
+type lightScheme struct{ *simVerifier }
+
+func (lightScheme) ID() types.CertScheme { return types.CertEd25519List }
+
+func (v lightScheme) Verify(keys []types.PublicKey, msg []byte, sigs [][]byte) error {
+	for i := range keys {
+		if err := v.Signature(keys[i], msg, sigs[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// doLight carries out a line about the light client: L checkpoint N trusting S, or L shown N at S.
+func (p *puppets) doLight(args []string) (string, error) {
+	if len(args) != 5 {
+		return "", fmt.Errorf("the light client needs 5 words, not %d", len(args))
+	}
+	slots, err := strconv.ParseUint(args[4], 10, 64)
+	if err != nil {
+		return "", err
+	}
+	h, next, proof, err := p.bought(args[2])
+	if err != nil {
+		return "", err
+	}
+	switch args[1] {
+	case "checkpoint":
+		schemes, err := light.NewSchemes(lightScheme{p.ver})
+		if err != nil {
+			return "", err
+		}
+		if h.Height == 0 {
+			next = p.sets[0]
+		}
+		c := light.Checkpoint{ID: h.ID(), Opened: h, Set: next}
+		c.Chain, c.GenesisTimeMs, c.SlotMs, c.TrustingMs = p.genesis.Chain, simGenesisMs, 500, 500*slots
+		p.light, err = light.New(c, schemes)
+		return "", err
+	case "shown":
+		now := simGenesisMs + 500*slots
+		if next != nil {
+			err = p.light.Advance(h, next, proof, now)
+		} else {
+			err = p.light.Verify(light.Claim{Header: h, Proof: proof}, now)
+		}
+		switch {
+		case errors.Is(err, light.ErrExpired):
+			return "refused: not trusted any more", nil
+		case errors.Is(err, light.ErrEpoch):
+			return "refused: not of this epoch", nil
+		case errors.Is(err, light.ErrConflict):
+			return "refused: conflict", nil
+		case err != nil:
+			return "", err
+		}
+		return fmt.Sprintf("final, epoch %d", p.light.Epoch().Number), nil
+	}
+	return "", fmt.Errorf("what is %q?", args[1])
+}
+
 func (p *puppets) deliver(i int, payload []byte) []string {
 	h := p.hs[i]
 	_ = h.m.Step(&consensus.Message{From: types.Sum("test", []byte("adversary")), Payload: payload, NowMs: h.now})
@@ -301,8 +462,29 @@ func (p *puppets) do(line string) (string, error) {
 		p.prepare(args[2], seat, src)
 		return "", nil
 	}
-	i := int(args[0][1] - '1')
-	if i < 0 || i > 2 {
+	switch args[0] {
+	case "L":
+		return p.doLight(args)
+	case "committed":
+		return p.committed(), nil
+	case "all":
+		var told []string
+		for _, h := range []string{"H1", "H2", "H3"} {
+			got, err := p.do(h + strings.TrimPrefix(line, "all"))
+			if err != nil {
+				return "", err
+			}
+			if got != "nothing" {
+				told = append(told, h+" "+got)
+			}
+		}
+		if len(told) == 0 {
+			return "nothing", nil
+		}
+		return strings.Join(told, "; "), nil
+	}
+	i := int(args[0][len(args[0])-1]) - '1'
+	if len(args[0]) != 2 || args[0][0] != 'H' || i < 0 || i > 2 || len(args) < 2 {
 		return "", fmt.Errorf("there is no %s", args[0])
 	}
 	h := p.hs[i]
@@ -346,6 +528,11 @@ func (p *puppets) do(line string) (string, error) {
 		}
 		_ = h.m.Step(&consensus.Woken{NowMs: h.now})
 		told = p.drain(i)
+	case "shown":
+		var err error
+		if told, err = p.shown(i, args[2]); err != nil {
+			return "", err
+		}
 	case "restarts":
 		if err := p.start(i); err != nil {
 			return "", err
@@ -374,10 +561,25 @@ func (p *puppets) do(line string) (string, error) {
 	return strings.Join(told, ", "), nil
 }
 
-// ruleNamed finds a switch.
-func rulesNamed(names []string) (r rules, err error) {
-	for _, n := range names {
-		switch n {
+// settingNamed reads the words after "with".
+func settingNamed(words []string) (s setting, err error) {
+	s = usual
+	r := &s.rules
+	for i := 0; i < len(words); i++ {
+		switch n := words[i]; n {
+		case "turn", "from":
+			v := uint64(0)
+			if i++; i < len(words) {
+				v, err = strconv.ParseUint(words[i], 10, 64)
+			}
+			if err != nil || v == 0 {
+				return s, fmt.Errorf("%s needs a number above 0", n)
+			}
+			if n == "turn" {
+				s.turn = v
+			} else {
+				s.from = v
+			}
 		case "all":
 		case "onePhase":
 			r.onePhase = true
@@ -395,15 +597,17 @@ func rulesNamed(names []string) (r rules, err error) {
 			r.anyJustify = true
 		case "forgetVotes":
 			r.forgetVotes = true
+		case "noBackoff":
+			r.noBackoff = true
 		case "earlySet":
 			r.earlySet = true
 		case "keepSuffix":
 			r.keepSuffix = true
 		default:
-			return r, fmt.Errorf("there is no rule %q", n)
+			return s, fmt.Errorf("there is no rule %q", n)
 		}
 	}
-	return r, nil
+	return s, nil
 }
 
 // TestTranscripts plays the files in testdata/transcripts: pitfalls of the design, and the shortest runs that lead to conflicting
@@ -421,7 +625,7 @@ func TestTranscripts(t *testing.T) {
 				t.Fatal(err)
 			}
 			var out []string
-			p := newPuppets(t, rules{})
+			p := newPuppets(t, usual)
 			finals := map[string]bool{}
 			conflicts := strings.HasPrefix(filepath.Base(file), "c")
 			section := "all rules"
@@ -444,11 +648,11 @@ func TestTranscripts(t *testing.T) {
 				case strings.HasPrefix(body, "with "):
 					end()
 					section = body
-					r, err := rulesNamed(strings.Fields(body)[1:])
+					s, err := settingNamed(strings.Fields(body)[1:])
 					if err != nil {
 						t.Fatalf("line %d: %v", i+1, err)
 					}
-					p = newPuppets(t, r)
+					p = newPuppets(t, s)
 					out = append(out, line)
 					continue
 				}
@@ -474,6 +678,24 @@ func TestTranscripts(t *testing.T) {
 			}
 		})
 	}
+}
+
+// committed names what note finds.
+func (p *puppets) committed() string {
+	finals := map[string]bool{}
+	p.note(finals)
+	conflict := finals["conflict"]
+	delete(finals, "conflict")
+	list := slices.SortedFunc(maps.Keys(finals), func(a, b string) int {
+		return cmp.Or(cmp.Compare(p.blocks[a].Header.Slot, p.blocks[b].Header.Slot), cmp.Compare(a, b))
+	})
+	switch {
+	case len(list) == 0:
+		return "nothing"
+	case conflict:
+		return strings.Join(list, ", ") + ", which exclude one another"
+	}
+	return strings.Join(list, ", ")
 }
 
 // note adds the blocks that a quorum has committed to, whoever knows of it, and whether two of them exclude one another.
