@@ -57,6 +57,8 @@ type echo struct{}
 
 func (*echo) Listen(_ context.Context, address string) (string, error) { return address, nil }
 
+func (*echo) Stats(context.Context) ([]transport.LinkStats, error) { return nil, nil }
+
 func (*echo) Probe(context.Context, transport.PeerID, int) (transport.LinkReport, error) {
 	return transport.LinkReport{}, nil
 }

@@ -31,6 +31,12 @@ func (w wires) Probe(ctx context.Context, peer transport.PeerID, datagrams int) 
 	})
 }
 
+func (w wires) Stats(ctx context.Context) ([]transport.LinkStats, error) {
+	return call(ctx, w.i, "transport.Stats", transport.NewClient, func(ctx context.Context, c transport.Transport) ([]transport.LinkStats, error) {
+		return c.Stats(ctx)
+	})
+}
+
 func (w wires) Attach(ctx context.Context, lane transport.Lane) (transport.Link, error) {
 	t, l, err := converse(ctx, w.i, "transport.Attach", transport.NewClient, func(ctx context.Context, c transport.Transport) (transport.Link, error) {
 		return c.Attach(ctx, lane)

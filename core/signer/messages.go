@@ -5,14 +5,9 @@ import (
 	"crypto/ed25519"
 	"fmt"
 
+	"github.com/paloalto-chain/paloalto/sdk/transport"
 	"github.com/paloalto-chain/paloalto/sdk/types"
 )
-
-// DomainTransport begins what is signed to bind a transport's session key to a node.
-const DomainTransport = "paloalto/transport/1\x00"
-
-// MaxSessionKeyBytes bounds a transport's session key.
-const MaxSessionKeyBytes = types.MaxKeyBytes
 
 // SignHello signs a greeting between nodes, which has to begin with types.DomainHello. Nothing else is signed.
 func (s *Signer) SignHello(message []byte) ([]byte, error) {
@@ -22,35 +17,12 @@ func (s *Signer) SignHello(message []byte) ([]byte, error) {
 	return ed25519.Sign(s.key, message), nil
 }
 
-// BindTransport returns a certificate that a transport's session key belongs to this node: the scheme, the node's key
-// and its signature, for [VerifyTransport].
+// BindTransport returns a certificate that a transport's session key belongs to this node, for transport.VerifyBinding.
 func (s *Signer) BindTransport(sessionKey []byte) ([]byte, error) {
-	if len(sessionKey) == 0 || len(sessionKey) > MaxSessionKeyBytes {
+	if len(sessionKey) == 0 || len(sessionKey) > transport.MaxSessionKey {
 		return nil, fmt.Errorf("bind transport: %w: a session key of %d bytes", ErrBadRequest, len(sessionKey))
 	}
-	e := types.NewEncoder(128)
-	e.Byte(byte(s.pub.Scheme))
-	e.Blob(s.pub.Key)
-	e.Blob(ed25519.Sign(s.key, transportSignBytes(sessionKey)))
-	return e.Bytes(), nil
-}
-
-// VerifyTransport checks a certificate of [Signer.BindTransport] and returns the node's key.
-func VerifyTransport(sessionKey, certificate []byte) (types.PublicKey, error) {
-	d := types.NewDecoder(certificate)
-	key := types.PublicKey{Scheme: types.Scheme(d.Byte()), Key: d.Blob(types.MaxKeyBytes)}
-	sig := d.Blob(types.MaxSignatureBytes)
-	if err := d.Finish(); err != nil {
-		return types.PublicKey{}, fmt.Errorf("transport certificate: %w", err)
-	}
-	if err := types.VerifySignature(key, transportSignBytes(sessionKey), sig); err != nil {
-		return types.PublicKey{}, fmt.Errorf("transport certificate: %w", err)
-	}
-	return key, nil
-}
-
-func transportSignBytes(sessionKey []byte) []byte {
-	return append([]byte(DomainTransport), sessionKey...)
+	return transport.EncodeBinding(s.pub, ed25519.Sign(s.key, transport.BindingBytes(sessionKey))), nil
 }
 
 // Wallet signs transactions with a user's key.

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/paloalto-chain/paloalto/core/journal/disk/disktest"
+	"github.com/paloalto-chain/paloalto/sdk/transport"
 	"github.com/paloalto-chain/paloalto/sdk/types"
 )
 
@@ -283,7 +284,7 @@ func TestSignHello(t *testing.T) {
 	check(t, types.VerifySignature(s.Public(), msg, sig))
 	for name, m := range map[string][]byte{
 		"nothing": nil, "only the domain": []byte(types.DomainHello), "a vote": types.SignBytes(testChain, "commit", []byte("x")),
-		"a transaction": types.TxSignBytes(testChain, []byte("x")), "a binding": transportSignBytes([]byte("x")),
+		"a transaction": types.TxSignBytes(testChain, []byte("x")), "a binding": transport.BindingBytes([]byte("x")),
 	} {
 		if _, err := s.SignHello(m); !errors.Is(err, ErrBadRequest) {
 			t.Errorf("%s: %v", name, err)
@@ -295,24 +296,24 @@ func TestBindTransport(t *testing.T) {
 	s, _ := newSigner(t)
 	cert, err := s.BindTransport([]byte("session"))
 	check(t, err)
-	key, err := VerifyTransport([]byte("session"), cert)
+	key, err := transport.VerifyBinding([]byte("session"), cert)
 	if err != nil || !sameKey(key, s.Public()) {
 		t.Errorf("%v, %v", key, err)
 	}
-	if _, err := VerifyTransport([]byte("sessiom"), cert); !errors.Is(err, types.ErrBadSignature) {
+	if _, err := transport.VerifyBinding([]byte("sessiom"), cert); !errors.Is(err, types.ErrBadSignature) {
 		t.Errorf("another session: %v", err)
 	}
 	for i := range cert {
 		bad := bytes.Clone(cert)
 		bad[i] ^= 1
-		if _, err := VerifyTransport([]byte("session"), bad); err == nil {
+		if _, err := transport.VerifyBinding([]byte("session"), bad); err == nil {
 			t.Errorf("byte %d does not matter", i)
 		}
-		if _, err := VerifyTransport([]byte("session"), cert[:i]); err == nil {
+		if _, err := transport.VerifyBinding([]byte("session"), cert[:i]); err == nil {
 			t.Errorf("%d bytes are enough", i)
 		}
 	}
-	for _, n := range []int{0, MaxSessionKeyBytes + 1} {
+	for _, n := range []int{0, transport.MaxSessionKey + 1} {
 		if _, err := s.BindTransport(make([]byte, n)); !errors.Is(err, ErrBadRequest) {
 			t.Errorf("%d bytes: %v", n, err)
 		}

@@ -49,6 +49,8 @@ type incarnation struct {
 
 	otherMu   sync.Mutex
 	otherKind plugin.Kind // see Process.other
+
+	offers offers
 }
 
 // passedOn are the variables of this process that a plugin gets, besides those of the protocol.
@@ -185,6 +187,7 @@ func (in *incarnation) kill() {
 		_ = in.cmd.Process.Kill()
 		<-in.exited
 	}
+	in.offers.end()
 	if in.conn != nil {
 		_ = in.conn.Close()
 	}

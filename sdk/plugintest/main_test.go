@@ -3,6 +3,7 @@ package plugintest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/paloalto-chain/paloalto/sdk/oracle"
 	"github.com/paloalto-chain/paloalto/sdk/plugin"
 	"github.com/paloalto-chain/paloalto/sdk/storage/storagetest"
+	"github.com/paloalto-chain/paloalto/sdk/transport"
 	"github.com/paloalto-chain/paloalto/sdk/transport/transporttest"
 	"github.com/paloalto-chain/paloalto/sdk/vm/vmtest"
 )
@@ -27,7 +29,9 @@ func TestMain(m *testing.M) {
 		case "good":
 			sdk.Serve(tiny{})
 		case "kinds":
-			sdk.Serve(kinds{transporttest.NewHub()})
+			sdk.Serve(kinds{smallHub(transporttest.NewHub())})
+		case "authenticated":
+			sdk.Serve(authenticated{kinds{smallHub(transporttest.NewAuthenticatedHub())}})
 		default:
 			serveBroken(os.Args[2])
 		}
@@ -86,6 +90,34 @@ func (k kinds) Open(_ context.Context, _ plugin.Host, req plugin.OpenRequest) (a
 		return k.hub.New(), nil
 	}
 	return silent{}, nil
+}
+
+// smallHub has queues that are soon full.
+func smallHub(h *transporttest.Hub) *transporttest.Hub {
+	h.Queue = 1 << 20
+	return h
+}
+
+// authenticated is kinds whose transports are the nodes for which their host certifies a session key.
+type authenticated struct{ kinds }
+
+func (a authenticated) Open(ctx context.Context, host plugin.Host, req plugin.OpenRequest) (any, error) {
+	if req.Kind != plugin.Transport {
+		return a.kinds.Open(ctx, host, req)
+	}
+	session := []byte("the session key of this instance")
+	cert, err := host.BindTransport(ctx, session)
+	if err != nil {
+		return nil, err
+	}
+	key, err := transport.VerifyBinding(session, cert)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := host.Derive(ctx, "anything"); err == nil {
+		return nil, errors.New("the host of a test derives secrets")
+	}
+	return a.hub.Node(key), nil
 }
 
 // silent is an observer that knows nothing.

@@ -44,7 +44,10 @@ func TestFactories(t *testing.T) {
 		storagetest.Run(t, f)
 	})
 	t.Run("vm", func(t *testing.T) { vmtest.Run(t, VM(tiny, plugin.OpenRequest{}, vmtest.FakeFactory())) })
-	t.Run("transport", func(t *testing.T) { transporttest.Run(t, Transport(kinds, plugin.OpenRequest{})) })
+	t.Run("transport", func(t *testing.T) { transporttest.Run(t, Transport(kinds, plugin.OpenRequest{}, false)) })
+	t.Run("transport, authenticated", func(t *testing.T) {
+		transporttest.Run(t, Transport(startSelf(t, self(t, "authenticated")), plugin.OpenRequest{}, true))
+	})
 	t.Run("module", func(t *testing.T) { moduletest.Run(t, Module(kinds, plugin.OpenRequest{}, moduletest.TallyFactory())) })
 	t.Run("oracle", func(t *testing.T) {
 		oracletest.Run(t, Oracle(kinds, plugin.OpenRequest{}, []oracle.Question{{ID: [32]byte{1}, Text: "Is it so?"}}))
@@ -83,6 +86,34 @@ func TestRestart(t *testing.T) {
 	}
 	if err := p.Stop(); err != nil {
 		t.Errorf("stop again: %v", err)
+	}
+}
+
+// TestTransportOfAProcessThatEnded: what is offered ends with the process, and the next start has its own.
+func TestTransportOfAProcessThatEnded(t *testing.T) {
+	p := startSelf(t, self(t, "authenticated"))
+	f := Transport(p, plugin.OpenRequest{}, true)
+	first, _, err := f.Open("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Kill()
+	if _, err := first.Stats(t.Context()); err == nil {
+		t.Error("a transport of a process that was killed answers")
+	}
+	if _, _, err := f.Open("a"); err == nil || !strings.Contains(err.Error(), "was ended") {
+		t.Errorf("open in a process that was killed: %v", err)
+	}
+	p.Restart()
+	again, end, err := f.Open("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := again.Stats(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := end(); err != nil {
+		t.Error(err)
 	}
 }
 

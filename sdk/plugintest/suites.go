@@ -58,14 +58,28 @@ func VM(p *Process, req plugin.OpenRequest, f vmtest.Factory) vmtest.Factory {
 	return f
 }
 
-// Transport makes a factory of the transports that a process opens with req.
-func Transport(p *Process, req plugin.OpenRequest) transporttest.Factory {
-	return transporttest.Factory{Open: func() (transport.Transport, func() error, error) {
-		h, cc, end, err := p.open(plugin.Transport, req)
+// Transport makes a factory of the transports that a process opens with req. Each is a node with a key of its own, by which
+// the host answers its BindTransport. authenticates says whether the transport authenticates its peers by these keys.
+func Transport(p *Process, req plugin.OpenRequest, authenticates bool) transporttest.Factory {
+	return transporttest.Factory{Authenticates: authenticates, Open: func(name string) (transport.Transport, func() error, error) {
+		in, err := p.now()
 		if err != nil {
 			return nil, nil, err
 		}
-		return transport.NewClient(cc, h), end, nil
+		req := req
+		req.Handle = p.newHandle()
+		if err := in.offer(req.Handle, transporttest.Host(name)); err != nil {
+			return nil, nil, err
+		}
+		h, cc, end, err := p.open(plugin.Transport, req)
+		if err != nil {
+			in.offers.withdraw(req.Handle)
+			return nil, nil, err
+		}
+		return transport.NewClient(cc, h), func() error {
+			defer in.offers.withdraw(h)
+			return end()
+		}, nil
 	}}
 }
 

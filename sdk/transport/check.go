@@ -14,6 +14,8 @@ const (
 	MaxAddress = 260
 	// MaxProbe is how many datagrams a Probe may ask for.
 	MaxProbe = 1000
+	// MaxLinks is how many links Stats tells at most.
+	MaxLinks = 16384
 )
 
 // Check checks a message's form: payload, channel and number of receivers within their limits. The error wraps

@@ -50,6 +50,14 @@ func (c *client) Probe(ctx context.Context, peer PeerID, datagrams int) (LinkRep
 	return reportFromWire(resp, datagrams)
 }
 
+func (c *client) Stats(ctx context.Context) ([]LinkStats, error) {
+	resp, err := c.rpc.Stats(ctx, &transportv1.StatsRequest{Instance: c.handle}, grpc.MaxCallRecvMsgSize(plugin.MaxMessage))
+	if err != nil {
+		return nil, c.errs.FromWire(err)
+	}
+	return statsFromWire(resp)
+}
+
 func (c *client) Attach(ctx context.Context, lane Lane) (Link, error) {
 	if err := CheckLane(lane); err != nil {
 		return nil, fmt.Errorf("attach: %w", err)

@@ -48,6 +48,18 @@ func (s *server) Probe(ctx context.Context, req *transportv1.ProbeRequest) (*tra
 	return reportToWire(r), nil
 }
 
+func (s *server) Stats(ctx context.Context, req *transportv1.StatsRequest) (*transportv1.StatsResponse, error) {
+	t, err := plugin.InstanceAs[Transport](s.in, req.GetInstance())
+	if err != nil {
+		return nil, s.errs.ToWire(err)
+	}
+	links, err := t.Stats(ctx)
+	if err != nil {
+		return nil, s.errs.ToWire(err)
+	}
+	return statsToWire(links), nil
+}
+
 func (s *server) probe(ctx context.Context, req *transportv1.ProbeRequest) (LinkReport, error) {
 	t, err := plugin.InstanceAs[Transport](s.in, req.GetInstance())
 	if err != nil {

@@ -3,15 +3,26 @@
 // The life of a transport. The core opens one instance, calls Listen once, then attaches twice: to the control lane
 // (votes, headers, small and urgent) and to the bulk lane (bodies, ranges). It names its peers with Dial; the transport
 // connects, keeps trying, and reports each change as an event. Send queues a message for each named peer and returns at
-// once. Delivery is at least once while a connection lasts, in order within a channel and lane unless the connection
-// breaks; what was under way when it broke may be lost, and the core asks again. A message that comes from an address
-// nobody dialled is delivered under a name made from that address, until the core dials a peer at that address.
+// once. Delivery is at least once while a connection lasts; what was under way when it broke may be lost, and the core
+// asks again. Messages of one channel keep their order on the control lane. On the bulk lane they do not: a large message
+// that has lost a datagram holds up no other.
+//
+// A transport either authenticates its peers or it does not, and says so by the Node of its peer events. One that does takes
+// the name that Dial gives for the hash of the peer's node key: it connects to nobody else at that address, and names
+// whoever calls by itself in the same way. One that does not delivers what comes from an address that nobody dialled under
+// a name made from that address, until the core dials a peer there.
+//
+// Nothing waits without bound. What is queued for a peer on a lane is limited; when the limit is reached the transport says
+// so with a Flow, and again when there is room. A message that is sent nevertheless is dropped or displaces an older one of
+// no higher priority, for that peer alone. In the other direction a peer is held back while the core does not receive.
 package transport
 
 import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/paloalto-chain/paloalto/sdk/types"
 )
 
 // MaxPayload is the largest message, in bytes; MaxChannel the longest channel name.
@@ -61,18 +72,30 @@ type Message struct {
 	Payload []byte
 }
 
-// PeerEvent says that a connection came up or went down.
+// PeerEvent says that a connection came up or went down. A peer whose address has changed while it was up is reported up
+// again, with the new one.
 type PeerEvent struct {
 	Peer    PeerID
 	Up      bool
 	Reason  string
 	Address string
+	// Node is the node key that the transport has authenticated when the peer came up: its hash is Peer. Nil if the
+	// transport authenticates nobody.
+	Node *types.PublicKey
 }
 
-// Incoming is a message or a peer event; exactly one is set. Peer events come on the control lane only.
+// Flow says on a lane that what waits for a peer there has reached its bound (Full), or that there is room again. There is
+// room whenever a connection comes up.
+type Flow struct {
+	Peer PeerID
+	Full bool
+}
+
+// Incoming is a message, a peer event or a flow; exactly one is set. Peer events come on the control lane only.
 type Incoming struct {
 	Message *Message
 	Peer    *PeerEvent
+	Flow    *Flow
 }
 
 // Outgoing is one message for some peers.
@@ -91,7 +114,7 @@ type Link interface {
 	// Send queues. It blocks only while the lane itself is congested. A peer that is unknown or not connected does not
 	// get the message; that is no error.
 	Send(out Outgoing) error
-	// Recv waits for the next message or event. After Close, or when the plugin dies, it returns an error.
+	// Recv waits for the next message, event or flow. After Close, or when the plugin dies, it returns an error.
 	Recv() (Incoming, error)
 	Close() error
 }
@@ -100,6 +123,27 @@ type Link interface {
 type LinkReport struct {
 	Min, P50, P99 time.Duration
 	Sent, Lost    int
+	Reordered     int // answers that came after that of a later datagram
+	// Out and In are the goodput towards the peer and from it in bytes a second; 0 if it was not measured.
+	Out, In uint64
+}
+
+// LinkStats is the state of a link to a peer, as its connections have seen it; nothing is sent for it.
+type LinkStats struct {
+	Peer          PeerID
+	Up            bool
+	Dialled       bool
+	Address       string
+	Since         time.Duration // how long it has been up or down
+	RTT, Variance time.Duration // smoothed; 0 if unknown
+	Lanes         int           // connections that carry it now
+	Datagram      int           // largest that is sent, in bytes
+	Queued        int           // bytes that wait to be sent, on both lanes
+	// Bytes of messages and datagrams since it came up. Datagrams are those that wanted confirmation, each counted once;
+	// Retransmitted is how often one of them was sent again.
+	SentBytes, ReceivedBytes uint64
+	Datagrams, Retransmitted uint64
+	Out, In                  uint64 // bytes of messages a second, over the last few seconds
 }
 
 // Transport is one instance.
@@ -111,4 +155,6 @@ type Transport interface {
 	Attach(ctx context.Context, lane Lane) (Link, error)
 	// Probe measures the link to a connected peer with so many datagrams, at most 1000.
 	Probe(ctx context.Context, peer PeerID, datagrams int) (LinkReport, error)
+	// Stats tells the state of the links to all peers that were dialled or are connected, by name, at most [MaxLinks].
+	Stats(ctx context.Context) ([]LinkStats, error)
 }

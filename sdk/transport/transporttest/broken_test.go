@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +20,7 @@ type broken struct {
 	listen func(ctx context.Context, address string) (string, error)
 	attach func(ctx context.Context, lane transport.Lane) (transport.Link, error)
 	probe  func(ctx context.Context, peer transport.PeerID, n int) (transport.LinkReport, error)
+	stats  func(ctx context.Context) ([]transport.LinkStats, error)
 }
 
 func (b *broken) Listen(ctx context.Context, address string) (string, error) {
@@ -40,6 +42,13 @@ func (b *broken) Probe(ctx context.Context, peer transport.PeerID, n int) (trans
 		return b.probe(ctx, peer, n)
 	}
 	return b.Transport.Probe(ctx, peer, n)
+}
+
+func (b *broken) Stats(ctx context.Context) ([]transport.LinkStats, error) {
+	if b.stats != nil {
+		return b.stats(ctx)
+	}
+	return b.Transport.Stats(ctx)
 }
 
 // brokenLink does the same for a link.
@@ -132,7 +141,7 @@ func onReceive(f func(lane transport.Lane, in transport.Incoming) transport.Inco
 	})
 }
 
-// breakages has, for each case, a transport that only this case finds.
+// breakages has, for each case, a transport that only this case finds, or several: CASE/VARIANT. They do not authenticate.
 func breakages() map[string]breakage {
 	return map[string]breakage{
 		"listen-again-is-the-same": func(_ *shared, b *broken, m *Memory) {
@@ -218,6 +227,23 @@ func breakages() map[string]breakage {
 					held = nil
 				}
 				return err
+			}
+		}),
+		"bulk-arrives-whole": onReceive(func(lane transport.Lane, in transport.Incoming) transport.Incoming {
+			if in.Message != nil && lane == transport.Bulk && len(in.Message.Payload) == 40_000 {
+				in.Message.Payload[39_999]++
+			}
+			return in
+		}),
+		"bulk-arrives-whole/lost": onLinks(func(l *brokenLink) {
+			n := 0
+			l.send = func(o transport.Outgoing) error {
+				if o.Channel == "bulk" {
+					if n++; n == several {
+						return nil
+					}
+				}
+				return l.Link.Send(o)
 			}
 		}),
 		"largest-message-whole": onReceive(func(_ transport.Lane, in transport.Incoming) transport.Incoming {
@@ -441,6 +467,20 @@ func breakages() map[string]breakage {
 				return r, err
 			}
 		},
+		"probe-counts/overtaken": func(_ *shared, b *broken, m *Memory) {
+			b.probe = func(ctx context.Context, p transport.PeerID, n int) (transport.LinkReport, error) {
+				r, err := m.Probe(ctx, p, n)
+				r.Reordered = r.Sent + 1
+				return r, err
+			}
+		},
+		"probe-counts/goodput": func(_ *shared, b *broken, m *Memory) {
+			b.probe = func(ctx context.Context, p transport.PeerID, n int) (transport.LinkReport, error) {
+				r, err := m.Probe(ctx, p, n)
+				r.In--
+				return r, err
+			}
+		},
 		"probe-of-nobody": func(_ *shared, b *broken, m *Memory) {
 			b.probe = func(ctx context.Context, p transport.PeerID, n int) (transport.LinkReport, error) {
 				r, err := m.Probe(ctx, p, n)
@@ -464,7 +504,181 @@ func breakages() map[string]breakage {
 				return m.Probe(ctx, p, min(max(n, 1), transport.MaxProbe))
 			}
 		},
+		"node-is-authenticated": onReceive(func(_ transport.Lane, in transport.Incoming) transport.Incoming {
+			if in.Peer != nil {
+				key := NodeKey("whoever")
+				in.Peer.Node = &key
+			}
+			return in
+		}),
+		"flow-tells-when-full":         hideFlow(true),
+		"flow-tells-when-full/no-room": hideFlow(false),
+		"flow-tells-when-full/lossy": onLinks(func(l *brokenLink) { // it takes what it has no room for, and forgets it
+			l.send = func(o transport.Outgoing) error {
+				if len(o.Payload) == bodyBytes && o.Payload[3]%2 == 1 {
+					return nil
+				}
+				return l.Link.Send(o)
+			}
+		}),
+		"slow-peer-holds-up-nobody": onReceive(func(_ transport.Lane, in transport.Incoming) transport.Incoming {
+			if in.Message != nil && string(in.Message.Payload) == "past the bodies" {
+				in.Message.Payload = nil
+			}
+			return in
+		}),
+		"stats-tell-links": onStats(func(links []transport.LinkStats) []transport.LinkStats { return links[:max(1, len(links))-1] }),
+		"stats-tell-links/order": onStats(func(links []transport.LinkStats) []transport.LinkStats {
+			slices.Reverse(links)
+			return links
+		}),
+		"stats-tell-links/down":      onStats(eachLink(func(l *transport.LinkStats) { l.Up = true })),
+		"stats-tell-links/stranger":  onStats(eachLink(func(l *transport.LinkStats) { l.Dialled = true })),
+		"stats-tell-links/nowhere":   onStats(eachLink(func(l *transport.LinkStats) { l.Address = "" })),
+		"stats-tell-links/below":     onStats(eachLink(func(l *transport.LinkStats) { l.Queued-- })),
+		"stats-tell-links/wraps":     onStats(eachLink(func(l *transport.LinkStats) { l.Retransmitted-- })),
+		"stats-tell-links/queue":     onStats(eachLink(func(l *transport.LinkStats) { l.Queued++ })),
+		"stats-tell-links/sends":     onStats(eachLink(func(l *transport.LinkStats) { l.SentBytes /= 2 })),
+		"stats-tell-links/receives":  onStats(eachLink(func(l *transport.LinkStats) { l.ReceivedBytes = 0 })),
+		"stats-tell-links/laneless":  onStats(eachLink(func(l *transport.LinkStats) { l.Lanes = 0 })),
+		"stats-tell-links/one-twice": onStats(func(links []transport.LinkStats) []transport.LinkStats { return append(links, links[len(links)-1]) }),
 	}
+}
+
+// authenticatedBreakages are of transports that authenticate.
+func authenticatedBreakages() map[string]breakage {
+	return map[string]breakage{
+		"node-is-authenticated": onReceive(func(_ transport.Lane, in transport.Incoming) transport.Incoming {
+			if in.Peer != nil {
+				in.Peer.Node = nil
+			}
+			return in
+		}),
+		"node-is-authenticated/another": onReceive(func(_ transport.Lane, in transport.Incoming) transport.Incoming {
+			if in.Peer != nil {
+				key := NodeKey("whoever")
+				in.Peer.Node = &key
+			}
+			return in
+		}),
+		"wrong-node-is-refused": wrongNode(func(c transport.PeerID, in transport.Incoming) []transport.Incoming {
+			return []transport.Incoming{{Peer: &transport.PeerEvent{Peer: c, Up: true, Reason: "connected", Address: in.Peer.Address}}, in}
+		}),
+		"wrong-node-is-refused/delivers": wrongNode(func(c transport.PeerID, in transport.Incoming) []transport.Incoming {
+			return []transport.Incoming{{Message: &transport.Message{Peer: c, Channel: "c", Payload: []byte("from b")}}, in}
+		}),
+		"wrong-node-is-refused/sends": func(_ *shared, b *broken, m *Memory) { // what is for c goes to b as soon as that can be
+			onLinks(func(l *brokenLink) {
+				var held []transport.Outgoing
+				l.send = func(o transport.Outgoing) error {
+					if string(o.Payload) == "for c" {
+						held = append(held, o)
+					}
+					if string(o.Payload) == "for b" {
+						for _, h := range held {
+							h.Peers = o.Peers
+							if err := l.Link.Send(h); err != nil {
+								return err
+							}
+						}
+					}
+					return l.Link.Send(o)
+				}
+			})(nil, b, m)
+		},
+		"wrong-node-is-refused/probes": func(_ *shared, b *broken, m *Memory) {
+			b.probe = func(ctx context.Context, p transport.PeerID, n int) (transport.LinkReport, error) {
+				if p == NodeID("c") {
+					return transport.LinkReport{Min: 1, P50: 1, P99: 1, Sent: n}, nil
+				}
+				return m.Probe(ctx, p, n)
+			}
+		},
+		"moved-stranger": func(_ *shared, b *broken, m *Memory) {
+			var mu sync.Mutex
+			at := map[transport.PeerID]string{}
+			onReceive(func(_ transport.Lane, in transport.Incoming) transport.Incoming {
+				mu.Lock()
+				defer mu.Unlock()
+				if e := in.Peer; e != nil && e.Up {
+					if at[e.Peer] == "" {
+						at[e.Peer] = e.Address
+					}
+					e.Address = at[e.Peer]
+				}
+				return in
+			})(nil, b, m)
+		},
+	}
+}
+
+// hideFlow withholds the flows that a peer is full, or that it is not.
+func hideFlow(full bool) breakage {
+	return onLinks(func(l *brokenLink) {
+		l.recv = func() (transport.Incoming, error) {
+			for {
+				if in, err := l.Link.Recv(); err != nil || in.Flow == nil || in.Flow.Full != full {
+					return in, err
+				}
+			}
+		}
+	})
+}
+
+// onStats changes what is told about links.
+func onStats(f func([]transport.LinkStats) []transport.LinkStats) breakage {
+	return func(_ *shared, b *broken, m *Memory) {
+		b.stats = func(ctx context.Context) ([]transport.LinkStats, error) {
+			links, err := m.Stats(ctx)
+			if len(links) > 0 {
+				links = f(links)
+			}
+			return links, err
+		}
+	}
+}
+
+func eachLink(f func(*transport.LinkStats)) func([]transport.LinkStats) []transport.LinkStats {
+	return func(links []transport.LinkStats) []transport.LinkStats {
+		for i := range links {
+			f(&links[i])
+		}
+		return links
+	}
+}
+
+// wrongNode receives what lie says before the first event about another peer that comes after c was dialled in vain.
+func wrongNode(lie func(c transport.PeerID, in transport.Incoming) []transport.Incoming) breakage {
+	return onLinks(func(l *brokenLink) {
+		var mu sync.Mutex
+		dialled := false
+		var next []transport.Incoming
+		l.dial = func(p transport.PeerID, a string) error {
+			mu.Lock()
+			dialled = dialled || p == NodeID("c") && l.lane == transport.Control
+			mu.Unlock()
+			return l.Link.Dial(p, a)
+		}
+		l.recv = func() (transport.Incoming, error) {
+			mu.Lock()
+			if len(next) > 0 {
+				in := next[0]
+				next = next[1:]
+				mu.Unlock()
+				return in, nil
+			}
+			mu.Unlock()
+			in, err := l.Link.Recv()
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil && dialled && in.Peer != nil && in.Peer.Peer == NodeID("d") {
+				dialled = false
+				next = lie(NodeID("c"), in)
+				in, next = next[0], next[1:]
+			}
+			return in, err
+		}
+	})
 }
 
 // hide withholds events.
@@ -492,7 +706,7 @@ func rename(name func(transport.PeerID) transport.PeerID, after func(*transport.
 		back[n] = real
 		return n
 	}
-	return onLinks(func(l *brokenLink) {
+	links := onLinks(func(l *brokenLink) {
 		l.recv = func() (transport.Incoming, error) {
 			in, err := l.Link.Recv()
 			mu.Lock()
@@ -519,13 +733,22 @@ func rename(name func(transport.PeerID) transport.PeerID, after func(*transport.
 			return l.Link.Send(o)
 		}
 	})
+	stats := onStats(eachLink(func(l *transport.LinkStats) {
+		mu.Lock()
+		defer mu.Unlock()
+		l.Peer = alias(l.Peer)
+	}))
+	return func(s *shared, b *broken, m *Memory) {
+		links(s, b, m)
+		stats(s, b, m)
+	}
 }
 
-func brokenFactory(f breakage) Factory {
-	h := NewHub()
+func brokenFactory(f breakage, h *Hub) Factory {
+	h.Queue = smallQueue
 	s := &shared{listens: map[string]int{}, dialled: map[string]bool{}}
-	return Factory{Patience: time.Second, Open: func() (transport.Transport, func() error, error) {
-		m := h.New()
+	return Factory{Authenticates: h.authenticates, Queue: 2 * smallQueue, Open: func(name string) (transport.Transport, func() error, error) {
+		m := h.Node(NodeKey(name))
 		b := &broken{Transport: m}
 		f(s, b, m)
 		// Who has been dialled is noted whatever else is broken.
@@ -576,28 +799,57 @@ func verdict(t *testing.T, c Case, f Factory) []string {
 	return j.failed
 }
 
-// TestEachCaseFindsItsBreakage runs every case against every broken transport.
+// caseOf returns the case of CASE/VARIANT.
+func caseOf(breakage string) string {
+	name, _, _ := strings.Cut(breakage, "/")
+	return name
+}
+
+// TestEachCaseFindsItsBreakage runs every case against every broken transport, of either sort.
 func TestEachCaseFindsItsBreakage(t *testing.T) {
-	all := breakages()
+	sorts := map[string]struct {
+		hub    func() *Hub
+		breaks map[string]breakage
+	}{"plain": {NewHub, breakages()}, "authenticated": {NewAuthenticatedHub, authenticatedBreakages()}}
+	has := map[string]bool{}
+	for _, s := range sorts {
+		for name := range s.breaks {
+			has[caseOf(name)] = true
+		}
+	}
+	cases := map[string]Case{}
 	for _, c := range Cases() {
-		if all[c.Name] == nil {
+		if cases[c.Name] = c; !has[c.Name] {
 			t.Errorf("%s has no broken transport", c.Name)
 		}
 	}
-	for name, f := range all {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			for _, c := range Cases() {
-				if c.Name == "largest-message-whole" && name != c.Name {
-					continue // it is slow, and only two breakages look at payloads of that size
-				}
-				switch why := verdict(t, c, brokenFactory(f)); {
-				case c.Name == name && len(why) == 0:
-					t.Errorf("%s does not find its broken transport", c.Name)
-				case c.Name != name && len(why) != 0:
-					t.Errorf("%s fails as well: %q", c.Name, why)
-				}
+	for sort, s := range sorts {
+		for name, f := range s.breaks {
+			own := cases[caseOf(name)]
+			if own.Run == nil {
+				t.Errorf("%s: there is no such case", name)
+				continue
 			}
-		})
+			t.Run(sort+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				found := make(chan []string, 1)
+				go func() { // it mostly waits, so the others need not
+					impatient := brokenFactory(f, s.hub())
+					impatient.Patience = 500 * time.Millisecond
+					found <- verdict(t, own, impatient)
+				}()
+				for _, c := range cases {
+					if c.Name == own.Name || c.Name == "largest-message-whole" { // the latter is slow, and finds only its own
+						continue
+					}
+					if why := verdict(t, c, brokenFactory(f, s.hub())); len(why) != 0 {
+						t.Errorf("%s fails as well: %q", c.Name, why)
+					}
+				}
+				if why := <-found; len(why) == 0 {
+					t.Errorf("%s does not find its broken transport", own.Name)
+				}
+			})
+		}
 	}
 }

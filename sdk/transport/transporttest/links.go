@@ -21,10 +21,10 @@ func linkCases() []Case {
 				}
 				l.end()
 			}
-			a.control.send("c", []byte("new"), id("b"))
-			want(t, b.control.message("a message"), id("a"), "c", []byte("new"))
-			b.bulk.send("c", []byte("to the new"), id("a"))
-			want(t, a.bulk.message("a message"), id("b"), "c", []byte("to the new"))
+			a.control.send("c", []byte("new"), f.id("b"))
+			want(t, b.control.message("a message"), f.id("a"), "c", []byte("new"))
+			b.bulk.send("c", []byte("to the new"), f.id("a"))
+			want(t, a.bulk.message("a message"), f.id("b"), "c", []byte("to the new"))
 		}},
 		{"control-begins-with-who-is-up", "the new host must know whom it can reach", func(t T, f Factory) {
 			a, b := pair(t, f)
@@ -32,10 +32,10 @@ func linkCases() []Case {
 			defer b.done()
 			a.control.end()
 			a.control = a.attach(transport.Control)
-			a.control.event(id("b"), true)
+			a.control.event(f.id("b"), true)
 		}},
 		{"recv-returns-after-close", "a core that cannot leave a lane cannot stop", func(t T, f Factory) {
-			a := start(t, f)
+			a := start(t, f, "a")
 			defer a.done()
 			for _, l := range []*lane{a.control, a.bulk} {
 				if err := l.Close(); err != nil {
@@ -48,17 +48,17 @@ func linkCases() []Case {
 			}
 		}},
 		{"send-fails-after-close", "a sender must learn that nobody sends", func(t T, f Factory) {
-			a := start(t, f)
+			a := start(t, f, "a")
 			defer a.done()
 			if err := a.control.Close(); err != nil {
 				t.Fatalf("close: %v", err)
 			}
-			if err := a.control.Send(transport.Outgoing{Peers: []transport.PeerID{id("b")}}); !errors.Is(err, transport.ErrClosed) {
+			if err := a.control.Send(transport.Outgoing{Peers: []transport.PeerID{f.id("b")}}); !errors.Is(err, transport.ErrClosed) {
 				t.Fatalf("send on a closed lane: %v, want ErrClosed", err)
 			}
 		}},
 		{"close-again", "both the one that ends and the one that is ended close", func(t T, f Factory) {
-			a := start(t, f)
+			a := start(t, f, "a")
 			defer a.done()
 			for range 3 {
 				if err := a.bulk.Close(); err != nil {
@@ -67,7 +67,7 @@ func linkCases() []Case {
 			}
 		}},
 		{"link-ends-with-its-context", "a node that stops ends all it has begun", func(t T, f Factory) {
-			a := start(t, f)
+			a := start(t, f, "a")
 			defer a.done()
 			a.control.end()
 			ctx, cancel := context.WithCancel(t.Context())
@@ -81,7 +81,7 @@ func linkCases() []Case {
 			_ = a.control.failure("the end of a lane whose context has ended")
 		}},
 		{"attach-needs-a-lane", "a third lane would never be served", func(t T, f Factory) {
-			a := bare(t, f)
+			a := bare(t, f, "a")
 			defer a.done()
 			if _, err := a.Attach(t.Context(), transport.Bulk+1); !errors.Is(err, transport.ErrInvalid) {
 				t.Fatalf("attach to lane 2: %v, want ErrInvalid", err)

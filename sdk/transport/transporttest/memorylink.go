@@ -1,7 +1,6 @@
 package transporttest
 
 import (
-	"bytes"
 	"fmt"
 	"sync"
 
@@ -12,8 +11,15 @@ import (
 type memoryInbox struct {
 	mu     sync.Mutex
 	ready  sync.Cond
-	items  []transport.Incoming
+	items  []memoryItem
 	reader *memoryLink
+}
+
+// memoryItem is what waits. A message says by which connection it came, and which end has sent it.
+type memoryItem struct {
+	transport.Incoming
+	conn *joined
+	end  int
 }
 
 func newMemoryInbox() *memoryInbox {
@@ -22,23 +28,23 @@ func newMemoryInbox() *memoryInbox {
 	return b
 }
 
-func (b *memoryInbox) push(in transport.Incoming) {
+func (b *memoryInbox) push(it memoryItem) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.items = append(b.items, in)
+	b.items = append(b.items, it)
 	b.ready.Broadcast()
 }
 
-// attach makes l the reader in place of another. Events that nobody took are replaced by those given.
-func (b *memoryInbox) attach(l *memoryLink, events []transport.Incoming) {
+// attach makes l the reader in place of another. Events and flows that nobody took are replaced by those given.
+func (b *memoryInbox) attach(l *memoryLink, first []memoryItem) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, it := range b.items {
 		if it.Message != nil {
-			events = append(events, it)
+			first = append(first, it)
 		}
 	}
-	b.items, b.reader = events, l
+	b.items, b.reader = first, l
 	b.ready.Broadcast()
 }
 
@@ -52,19 +58,19 @@ func (b *memoryInbox) detach(l *memoryLink) {
 }
 
 // pop waits for the next item as long as l is the reader.
-func (b *memoryInbox) pop(l *memoryLink) (transport.Incoming, error) {
+func (b *memoryInbox) pop(l *memoryLink) (memoryItem, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for b.reader == l && len(b.items) == 0 {
 		b.ready.Wait()
 	}
 	if b.reader != l {
-		return transport.Incoming{}, fmt.Errorf("receive on the %s lane: %w", l.lane, transport.ErrClosed)
+		return memoryItem{}, fmt.Errorf("receive on the %s lane: %w", l.lane, transport.ErrClosed)
 	}
-	in := b.items[0]
-	b.items[0] = transport.Incoming{}
+	it := b.items[0]
+	b.items[0] = memoryItem{}
 	b.items = b.items[1:]
-	return in, nil
+	return it, nil
 }
 
 // memoryLink is an attached lane.
@@ -95,7 +101,9 @@ func (l *memoryLink) Dial(peer transport.PeerID, address string) error {
 	if err := l.attached("dial"); err != nil {
 		return err
 	}
-	if other, ok := l.m.named(address); ok && other != peer || address == l.m.address {
+	other, taken := l.m.named(address)
+	// Where nobody is authenticated, an address is the peer.
+	if taken && other != peer && !h.authenticates || address == l.m.address {
 		return fmt.Errorf("dial %x: the address %s belongs to another peer, or to this node: %w", peer[:4], address, transport.ErrAddress)
 	}
 	if old, ok := l.m.peers[peer]; ok && old != address {
@@ -130,14 +138,20 @@ func (l *memoryLink) Send(out transport.Outgoing) error {
 		return err
 	}
 	for _, id := range out.Peers {
-		if n, self := h.find(l.m, id); n != nil {
-			n.inbox[l.lane].push(transport.Incoming{Message: &transport.Message{Peer: self, Channel: out.Channel, Payload: bytes.Clone(out.Payload)}})
+		if j, end := h.find(l.m, id); j != nil {
+			j.send(end, l.lane, out.Channel, out.Payload)
 		}
 	}
 	return nil
 }
 
-func (l *memoryLink) Recv() (transport.Incoming, error) { return l.m.inbox[l.lane].pop(l) }
+func (l *memoryLink) Recv() (transport.Incoming, error) {
+	it, err := l.m.inbox[l.lane].pop(l)
+	if err == nil && it.conn != nil {
+		it.conn.taken(it.end, l.lane, len(it.Message.Payload))
+	}
+	return it.Incoming, err
+}
 
 func (l *memoryLink) Close() error {
 	l.unlink()

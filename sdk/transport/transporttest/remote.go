@@ -13,8 +13,8 @@ import (
 // Remote returns a factory whose transports are those of another, behind a gRPC server on a unix socket of their own.
 func Remote(f Factory) Factory {
 	inner := f.Open
-	f.Open = func() (transport.Transport, func() error, error) {
-		t, closeTransport, err := inner()
+	f.Open = func(name string) (transport.Transport, func() error, error) {
+		t, closeTransport, err := inner(name)
 		if err != nil {
 			return nil, nil, err
 		}

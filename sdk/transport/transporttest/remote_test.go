@@ -18,6 +18,7 @@ func everyCall(ctx context.Context, tr transport.Transport) map[string]error {
 	_, out["listen"] = tr.Listen(ctx, "127.0.0.1:0")
 	_, out["attach"] = tr.Attach(ctx, transport.Control)
 	_, out["probe"] = tr.Probe(ctx, id("b"), 1)
+	_, out["stats"] = tr.Stats(ctx)
 	return out
 }
 
@@ -53,12 +54,14 @@ type hostile struct {
 	address string
 	report  transport.LinkReport
 	in      transport.Incoming
+	links   []transport.LinkStats
 }
 
 func (h *hostile) Listen(context.Context, string) (string, error) { return h.address, nil }
 func (h *hostile) Probe(context.Context, transport.PeerID, int) (transport.LinkReport, error) {
 	return h.report, nil
 }
+func (h *hostile) Stats(context.Context) ([]transport.LinkStats, error) { return h.links, nil }
 func (h *hostile) Attach(ctx context.Context, lane transport.Lane) (transport.Link, error) {
 	k, err := h.Transport.Attach(ctx, lane)
 	return &brokenLink{Link: k, recv: func() (transport.Incoming, error) { return h.in, nil }}, err
@@ -66,6 +69,8 @@ func (h *hostile) Attach(ctx context.Context, lane transport.Lane) (transport.Li
 
 func TestHostileAnswers(t *testing.T) {
 	event := &transport.PeerEvent{Peer: id("b"), Up: true}
+	foreign := NodeKey("somebody else")
+	stats := func(tr transport.Transport) error { _, err := tr.Stats(t.Context()); return err }
 	for name, c := range map[string]struct {
 		h    hostile
 		call func(transport.Transport) error
@@ -83,6 +88,14 @@ func TestHostileAnswers(t *testing.T) {
 			_, err := tr.Probe(t.Context(), id("b"), 4)
 			return err
 		}},
+		"probe with more overtaken than sent": {hostile{report: transport.LinkReport{Sent: 1, Reordered: 2}}, func(tr transport.Transport) error {
+			_, err := tr.Probe(t.Context(), id("b"), 4)
+			return err
+		}},
+		"a link with a queue below zero": {hostile{links: []transport.LinkStats{{Queued: -1}}}, stats},
+		"a link with too many lanes":     {hostile{links: []transport.LinkStats{{Lanes: 1 << 20}}}, stats},
+		"another's node key": {hostile{in: transport.Incoming{Peer: &transport.PeerEvent{Peer: id("b"), Up: true, Node: &foreign}}},
+			func(tr transport.Transport) error { return recvOne(t, tr, transport.Control) }},
 		"negative round trip": {hostile{report: transport.LinkReport{Sent: 1, P99: -1}}, func(tr transport.Transport) error {
 			_, err := tr.Probe(t.Context(), id("b"), 4)
 			return err
@@ -119,7 +132,7 @@ func recvOne(t *testing.T, tr transport.Transport, lane transport.Lane) error {
 
 // TestDialFailureIsAnEvent: a plugin that cannot dial one peer tells so, and the lane goes on.
 func TestDialFailureIsAnEvent(t *testing.T) {
-	f := Remote(memoryFactory())
+	f := remote(memoryFactory())
 	a, b := pair(t, f)
 	defer a.done()
 	defer b.done()

@@ -5,6 +5,9 @@
 // reached through gRPC over a unix socket. [Hub] connects reference transports in memory: the simplest that pass, also
 // used as a fake by the tests of others. Each case comes with a transport, in this package's tests, that only this case
 // fails.
+//
+// Cases call nodes by names. A transport that authenticates its peers needs a node key for each name: [Key] makes one,
+// [Host] is a host that certifies session keys with it, and [NodeID] is what such a node is called.
 package transporttest
 
 import (
@@ -29,13 +32,40 @@ type T interface {
 
 // Factory opens transports.
 type Factory struct {
-	// Open opens a transport. The function that it returns closes it, as its plugin's Close would. All transports of one
-	// factory can reach each other.
-	Open func() (t transport.Transport, closeTransport func() error, err error)
+	// Open opens the transport of the node of that name. The function that it returns closes it, as its plugin's Close
+	// would. A node of the same name is the same node, after it was closed and before: a transport that authenticates gives
+	// it the same node key. All transports of one factory can reach each other.
+	Open func(name string) (t transport.Transport, closeTransport func() error, err error)
+	// Authenticates says that the transport authenticates its peers, as package transport describes it. There are cases for
+	// one sort of transport alone.
+	Authenticates bool
+	// Peer tells what the node of a name is called. nil is [NodeID] for a transport that authenticates, and for another the
+	// bytes of the name.
+	Peer func(name string) transport.PeerID
 	// Listen is the address that cases listen on. Its port is 0. "" is 127.0.0.1:0.
 	Listen string
 	// Patience is how long a case waits for what must happen; 0 is 20 s. It is no part of any verdict but "never".
 	Patience time.Duration
+	// Queue is how many bytes both ends together may hold, at most, for a peer whose core does not receive; 0 is 512 MiB.
+	Queue int
+}
+
+// id is what a node is called.
+func (f Factory) id(name string) transport.PeerID {
+	switch {
+	case f.Peer != nil:
+		return f.Peer(name)
+	case f.Authenticates:
+		return NodeID(name)
+	}
+	return id(name)
+}
+
+func (f Factory) patience() time.Duration {
+	if f.Patience == 0 {
+		return 20 * time.Second
+	}
+	return f.Patience
 }
 
 // Case is one property of a transport.
@@ -51,8 +81,11 @@ func Cases() []Case {
 	out = append(out, listenCases()...)
 	out = append(out, deliveryCases()...)
 	out = append(out, peerCases()...)
+	out = append(out, identityCases()...)
 	out = append(out, linkCases()...)
+	out = append(out, flowCases()...)
 	out = append(out, probeCases()...)
+	out = append(out, statsCases()...)
 	return out
 }
 
@@ -70,33 +103,34 @@ type node struct {
 	transport.Transport
 	t             T
 	f             Factory
+	name          string
 	address       string
 	control, bulk *lane
 	close         func() error
 }
 
-// bare opens a transport and does nothing with it.
-func bare(t T, f Factory) *node {
+// bare opens the transport of a node and does nothing with it.
+func bare(t T, f Factory, name string) *node {
 	t.Helper()
-	tr, c, err := f.Open()
+	tr, c, err := f.Open(name)
 	if err != nil {
-		t.Fatalf("open a transport: %v", err)
+		t.Fatalf("open the transport of node %q: %v", name, err)
 	}
-	return &node{Transport: tr, t: t, f: f, close: c}
+	return &node{Transport: tr, t: t, f: f, name: name, close: c}
 }
 
-// start opens a transport that listens.
-func start(t T, f Factory) *node {
+// start opens the transport of a node, which listens.
+func start(t T, f Factory, name string) *node {
 	t.Helper()
 	if f.Listen == "" {
 		f.Listen = "127.0.0.1:0"
 	}
-	return startAt(t, f, f.Listen)
+	return startAt(t, f, name, f.Listen)
 }
 
-func startAt(t T, f Factory, address string) *node {
+func startAt(t T, f Factory, name, address string) *node {
 	t.Helper()
-	n := bare(t, f)
+	n := bare(t, f, name)
 	var err error
 	if n.address, err = n.Listen(t.Context(), address); err != nil {
 		t.Fatalf("listen on %s: %v", address, err)
@@ -125,11 +159,26 @@ func (n *node) done() {
 	}
 }
 
-// restart closes the transport and opens another that listens on the same address.
+// restart closes the transport and opens that of the same node again, on the same address.
 func (n *node) restart() *node {
 	n.t.Helper()
 	n.done()
-	return startAt(n.t, n.f, n.address)
+	return startAt(n.t, n.f, n.name, n.address)
+}
+
+// moved does the same on another address.
+func (n *node) moved() *node {
+	n.t.Helper()
+	n.done()
+	for range 10 {
+		m := start(n.t, n.f, n.name)
+		if m.address != n.address {
+			return m
+		}
+		m.done() // the port that was just given back
+	}
+	n.t.Fatalf("a node that listens on port 0 is given port %s ten times", n.address)
+	panic("unreachable")
 }
 
 // lane is an attached link and what was received on it.
@@ -148,6 +197,17 @@ type received struct {
 	err error
 }
 
+// kinds is how many things it is: one.
+func (r received) kinds() int {
+	n := 0
+	for _, is := range []bool{r.Message != nil, r.Peer != nil, r.Flow != nil} {
+		if is {
+			n++
+		}
+	}
+	return n
+}
+
 func (n *node) attach(which transport.Lane) *lane {
 	n.t.Helper()
 	k, err := n.Attach(n.t.Context(), which)
@@ -159,10 +219,7 @@ func (n *node) attach(which transport.Lane) *lane {
 
 // watch receives on a link until it ends.
 func watch(t T, f Factory, k transport.Link) *lane {
-	l := &lane{Link: k, t: t, patience: f.Patience, in: make(chan received), stop: make(chan struct{}), stopped: make(chan struct{})}
-	if l.patience == 0 {
-		l.patience = 20 * time.Second
-	}
+	l := &lane{Link: k, t: t, patience: f.patience(), in: make(chan received), stop: make(chan struct{}), stopped: make(chan struct{})}
 	go func() {
 		defer close(l.stopped)
 		for {
@@ -206,8 +263,8 @@ func (l *lane) next(what string) received {
 	defer timer.Stop()
 	select {
 	case r := <-l.in:
-		if r.err == nil && (r.Message == nil) == (r.Peer == nil) {
-			l.t.Fatalf("waiting for %s: what comes is neither a message nor an event, or both", what)
+		if n := r.kinds(); r.err == nil && n != 1 {
+			l.t.Fatalf("waiting for %s: what comes is %d of a message, an event and a flow", what, n)
 		}
 		return r
 	case <-timer.C:
@@ -216,7 +273,7 @@ func (l *lane) next(what string) received {
 	panic("unreachable")
 }
 
-// message returns the next message; events before it are passed over.
+// message returns the next message; events and flows before it are passed over.
 func (l *lane) message(what string) *transport.Message {
 	l.t.Helper()
 	for {
@@ -230,7 +287,7 @@ func (l *lane) message(what string) *transport.Message {
 	}
 }
 
-// event waits for a peer to be up or down. Messages and other events before it are passed over.
+// event waits for a peer to be up or down. Messages, flows and other events before it are passed over.
 func (l *lane) event(peer transport.PeerID, up bool) *transport.PeerEvent {
 	l.t.Helper()
 	what := fmt.Sprintf("the event that peer %x is down", peer[:2])
@@ -262,6 +319,24 @@ func (l *lane) anyUp() *transport.PeerEvent {
 	}
 }
 
+// flow waits until a peer's queue is full or has room.
+func (l *lane) flow(peer transport.PeerID, full bool) {
+	l.t.Helper()
+	what := fmt.Sprintf("the flow that there is room for peer %x again", peer[:2])
+	if full {
+		what = fmt.Sprintf("the flow that the queue of peer %x is full", peer[:2])
+	}
+	for {
+		r := l.next(what)
+		if r.err != nil {
+			l.t.Fatalf("waiting for %s: %v", what, r.err)
+		}
+		if r.Flow != nil && *r.Flow == (transport.Flow{Peer: peer, Full: full}) {
+			return
+		}
+	}
+}
+
 // failure waits until receiving ends with an error.
 func (l *lane) failure(what string) error {
 	l.t.Helper()
@@ -286,7 +361,7 @@ func (l *lane) dial(peer transport.PeerID, address string) {
 	}
 }
 
-// id names a peer.
+// id names a peer of a transport that does not authenticate.
 func id(name string) transport.PeerID {
 	var p transport.PeerID
 	copy(p[:], name)
@@ -296,12 +371,19 @@ func id(name string) transport.PeerID {
 // pair starts two transports that dial each other, as "a" and "b", and waits until both are connected.
 func pair(t T, f Factory) (a, b *node) {
 	t.Helper()
-	a, b = start(t, f), start(t, f)
-	a.control.dial(id("b"), b.address)
-	b.control.dial(id("a"), a.address)
-	a.control.event(id("b"), true)
-	b.control.event(id("a"), true)
+	a, b = start(t, f, "a"), start(t, f, "b")
+	join(a, b)
 	return a, b
+}
+
+// join makes two nodes dial each other and waits until both are connected.
+func join(a, b *node) {
+	a.t.Helper()
+	f := a.f
+	a.control.dial(f.id(b.name), b.address)
+	b.control.dial(f.id(a.name), a.address)
+	a.control.event(f.id(b.name), true)
+	b.control.event(f.id(a.name), true)
 }
 
 // want checks a message.

@@ -518,6 +518,7 @@ type Incoming struct {
 	//
 	//	*Incoming_Received
 	//	*Incoming_Peer
+	//	*Incoming_Flow
 	Kind          isIncoming_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -578,6 +579,15 @@ func (x *Incoming) GetPeer() *PeerEvent {
 	return nil
 }
 
+func (x *Incoming) GetFlow() *Flow {
+	if x != nil {
+		if x, ok := x.Kind.(*Incoming_Flow); ok {
+			return x.Flow
+		}
+	}
+	return nil
+}
+
 type isIncoming_Kind interface {
 	isIncoming_Kind()
 }
@@ -590,13 +600,72 @@ type Incoming_Peer struct {
 	Peer *PeerEvent `protobuf:"bytes,2,opt,name=peer,proto3,oneof"`
 }
 
+type Incoming_Flow struct {
+	Flow *Flow `protobuf:"bytes,3,opt,name=flow,proto3,oneof"`
+}
+
 func (*Incoming_Received) isIncoming_Kind() {}
 
 func (*Incoming_Peer) isIncoming_Kind() {}
 
+func (*Incoming_Flow) isIncoming_Kind() {}
+
+// Flow says that what waits for a peer on this lane has reached its bound, or that there is room again.
+type Flow struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Peer          []byte                 `protobuf:"bytes,1,opt,name=peer,proto3" json:"peer,omitempty"`
+	Full          bool                   `protobuf:"varint,2,opt,name=full,proto3" json:"full,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Flow) Reset() {
+	*x = Flow{}
+	mi := &file_paloalto_transport_v1_transport_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Flow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Flow) ProtoMessage() {}
+
+func (x *Flow) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_transport_v1_transport_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Flow.ProtoReflect.Descriptor instead.
+func (*Flow) Descriptor() ([]byte, []int) {
+	return file_paloalto_transport_v1_transport_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Flow) GetPeer() []byte {
+	if x != nil {
+		return x.Peer
+	}
+	return nil
+}
+
+func (x *Flow) GetFull() bool {
+	if x != nil {
+		return x.Full
+	}
+	return false
+}
+
 type Received struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Peer          []byte                 `protobuf:"bytes,1,opt,name=peer,proto3" json:"peer,omitempty"` // as named by Dial; for one that called by itself, 32 bytes made from its address
+	Peer          []byte                 `protobuf:"bytes,1,opt,name=peer,proto3" json:"peer,omitempty"` // as named by Dial; one that called by itself: the hash of its node key, or made from its address
 	Channel       []byte                 `protobuf:"bytes,2,opt,name=channel,proto3" json:"channel,omitempty"`
 	Payload       []byte                 `protobuf:"bytes,3,opt,name=payload,proto3" json:"payload,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -605,7 +674,7 @@ type Received struct {
 
 func (x *Received) Reset() {
 	*x = Received{}
-	mi := &file_paloalto_transport_v1_transport_proto_msgTypes[8]
+	mi := &file_paloalto_transport_v1_transport_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -617,7 +686,7 @@ func (x *Received) String() string {
 func (*Received) ProtoMessage() {}
 
 func (x *Received) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_transport_v1_transport_proto_msgTypes[8]
+	mi := &file_paloalto_transport_v1_transport_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -630,7 +699,7 @@ func (x *Received) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Received.ProtoReflect.Descriptor instead.
 func (*Received) Descriptor() ([]byte, []int) {
-	return file_paloalto_transport_v1_transport_proto_rawDescGZIP(), []int{8}
+	return file_paloalto_transport_v1_transport_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Received) GetPeer() []byte {
@@ -655,18 +724,21 @@ func (x *Received) GetPayload() []byte {
 }
 
 type PeerEvent struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Peer          []byte                 `protobuf:"bytes,1,opt,name=peer,proto3" json:"peer,omitempty"`
-	Up            bool                   `protobuf:"varint,2,opt,name=up,proto3" json:"up,omitempty"`
-	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
-	Address       string                 `protobuf:"bytes,4,opt,name=address,proto3" json:"address,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Peer    []byte                 `protobuf:"bytes,1,opt,name=peer,proto3" json:"peer,omitempty"`
+	Up      bool                   `protobuf:"varint,2,opt,name=up,proto3" json:"up,omitempty"`
+	Reason  string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Address string                 `protobuf:"bytes,4,opt,name=address,proto3" json:"address,omitempty"`
+	// The node key that the transport has authenticated, in the scheme of types.Scheme; empty if it authenticates nobody.
+	NodeScheme    uint32 `protobuf:"varint,5,opt,name=node_scheme,json=nodeScheme,proto3" json:"node_scheme,omitempty"`
+	NodeKey       []byte `protobuf:"bytes,6,opt,name=node_key,json=nodeKey,proto3" json:"node_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PeerEvent) Reset() {
 	*x = PeerEvent{}
-	mi := &file_paloalto_transport_v1_transport_proto_msgTypes[9]
+	mi := &file_paloalto_transport_v1_transport_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -678,7 +750,7 @@ func (x *PeerEvent) String() string {
 func (*PeerEvent) ProtoMessage() {}
 
 func (x *PeerEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_transport_v1_transport_proto_msgTypes[9]
+	mi := &file_paloalto_transport_v1_transport_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -691,7 +763,7 @@ func (x *PeerEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerEvent.ProtoReflect.Descriptor instead.
 func (*PeerEvent) Descriptor() ([]byte, []int) {
-	return file_paloalto_transport_v1_transport_proto_rawDescGZIP(), []int{9}
+	return file_paloalto_transport_v1_transport_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PeerEvent) GetPeer() []byte {
@@ -722,6 +794,20 @@ func (x *PeerEvent) GetAddress() string {
 	return ""
 }
 
+func (x *PeerEvent) GetNodeScheme() uint32 {
+	if x != nil {
+		return x.NodeScheme
+	}
+	return 0
+}
+
+func (x *PeerEvent) GetNodeKey() []byte {
+	if x != nil {
+		return x.NodeKey
+	}
+	return nil
+}
+
 type ProbeRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Instance      uint64                 `protobuf:"varint,1,opt,name=instance,proto3" json:"instance,omitempty"`
@@ -733,7 +819,7 @@ type ProbeRequest struct {
 
 func (x *ProbeRequest) Reset() {
 	*x = ProbeRequest{}
-	mi := &file_paloalto_transport_v1_transport_proto_msgTypes[10]
+	mi := &file_paloalto_transport_v1_transport_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -745,7 +831,7 @@ func (x *ProbeRequest) String() string {
 func (*ProbeRequest) ProtoMessage() {}
 
 func (x *ProbeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_transport_v1_transport_proto_msgTypes[10]
+	mi := &file_paloalto_transport_v1_transport_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -758,7 +844,7 @@ func (x *ProbeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeRequest.ProtoReflect.Descriptor instead.
 func (*ProbeRequest) Descriptor() ([]byte, []int) {
-	return file_paloalto_transport_v1_transport_proto_rawDescGZIP(), []int{10}
+	return file_paloalto_transport_v1_transport_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ProbeRequest) GetInstance() uint64 {
@@ -789,13 +875,16 @@ type ProbeResponse struct {
 	RttP99Ns      uint64                 `protobuf:"varint,3,opt,name=rtt_p99_ns,json=rttP99Ns,proto3" json:"rtt_p99_ns,omitempty"`
 	Sent          uint32                 `protobuf:"varint,4,opt,name=sent,proto3" json:"sent,omitempty"`
 	Lost          uint32                 `protobuf:"varint,5,opt,name=lost,proto3" json:"lost,omitempty"`
+	Reordered     uint32                 `protobuf:"varint,6,opt,name=reordered,proto3" json:"reordered,omitempty"`                               // answers that came after that of a later datagram
+	OutBytesPerS  uint64                 `protobuf:"varint,7,opt,name=out_bytes_per_s,json=outBytesPerS,proto3" json:"out_bytes_per_s,omitempty"` // goodput towards the peer, 0 if it was not measured
+	InBytesPerS   uint64                 `protobuf:"varint,8,opt,name=in_bytes_per_s,json=inBytesPerS,proto3" json:"in_bytes_per_s,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ProbeResponse) Reset() {
 	*x = ProbeResponse{}
-	mi := &file_paloalto_transport_v1_transport_proto_msgTypes[11]
+	mi := &file_paloalto_transport_v1_transport_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -807,7 +896,7 @@ func (x *ProbeResponse) String() string {
 func (*ProbeResponse) ProtoMessage() {}
 
 func (x *ProbeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_transport_v1_transport_proto_msgTypes[11]
+	mi := &file_paloalto_transport_v1_transport_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -820,7 +909,7 @@ func (x *ProbeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeResponse.ProtoReflect.Descriptor instead.
 func (*ProbeResponse) Descriptor() ([]byte, []int) {
-	return file_paloalto_transport_v1_transport_proto_rawDescGZIP(), []int{11}
+	return file_paloalto_transport_v1_transport_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ProbeResponse) GetRttMinNs() uint64 {
@@ -858,6 +947,279 @@ func (x *ProbeResponse) GetLost() uint32 {
 	return 0
 }
 
+func (x *ProbeResponse) GetReordered() uint32 {
+	if x != nil {
+		return x.Reordered
+	}
+	return 0
+}
+
+func (x *ProbeResponse) GetOutBytesPerS() uint64 {
+	if x != nil {
+		return x.OutBytesPerS
+	}
+	return 0
+}
+
+func (x *ProbeResponse) GetInBytesPerS() uint64 {
+	if x != nil {
+		return x.InBytesPerS
+	}
+	return 0
+}
+
+type StatsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Instance      uint64                 `protobuf:"varint,1,opt,name=instance,proto3" json:"instance,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StatsRequest) Reset() {
+	*x = StatsRequest{}
+	mi := &file_paloalto_transport_v1_transport_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StatsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StatsRequest) ProtoMessage() {}
+
+func (x *StatsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_transport_v1_transport_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StatsRequest.ProtoReflect.Descriptor instead.
+func (*StatsRequest) Descriptor() ([]byte, []int) {
+	return file_paloalto_transport_v1_transport_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *StatsRequest) GetInstance() uint64 {
+	if x != nil {
+		return x.Instance
+	}
+	return 0
+}
+
+type StatsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Links         []*LinkStats           `protobuf:"bytes,1,rep,name=links,proto3" json:"links,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StatsResponse) Reset() {
+	*x = StatsResponse{}
+	mi := &file_paloalto_transport_v1_transport_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StatsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StatsResponse) ProtoMessage() {}
+
+func (x *StatsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_transport_v1_transport_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StatsResponse.ProtoReflect.Descriptor instead.
+func (*StatsResponse) Descriptor() ([]byte, []int) {
+	return file_paloalto_transport_v1_transport_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *StatsResponse) GetLinks() []*LinkStats {
+	if x != nil {
+		return x.Links
+	}
+	return nil
+}
+
+type LinkStats struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Peer          []byte                 `protobuf:"bytes,1,opt,name=peer,proto3" json:"peer,omitempty"`
+	Up            bool                   `protobuf:"varint,2,opt,name=up,proto3" json:"up,omitempty"`
+	Dialled       bool                   `protobuf:"varint,3,opt,name=dialled,proto3" json:"dialled,omitempty"`
+	Address       string                 `protobuf:"bytes,4,opt,name=address,proto3" json:"address,omitempty"`
+	SinceNs       uint64                 `protobuf:"varint,5,opt,name=since_ns,json=sinceNs,proto3" json:"since_ns,omitempty"` // how long it has been up or down
+	RttNs         uint64                 `protobuf:"varint,6,opt,name=rtt_ns,json=rttNs,proto3" json:"rtt_ns,omitempty"`       // smoothed, 0 if unknown
+	RttVarianceNs uint64                 `protobuf:"varint,7,opt,name=rtt_variance_ns,json=rttVarianceNs,proto3" json:"rtt_variance_ns,omitempty"`
+	Lanes         uint32                 `protobuf:"varint,8,opt,name=lanes,proto3" json:"lanes,omitempty"`                                 // connections that carry the link now
+	Datagram      uint32                 `protobuf:"varint,9,opt,name=datagram,proto3" json:"datagram,omitempty"`                           // largest that is sent, in bytes
+	QueuedBytes   uint64                 `protobuf:"varint,10,opt,name=queued_bytes,json=queuedBytes,proto3" json:"queued_bytes,omitempty"` // that wait to be sent
+	SentBytes     uint64                 `protobuf:"varint,11,opt,name=sent_bytes,json=sentBytes,proto3" json:"sent_bytes,omitempty"`       // of messages, since it came up
+	ReceivedBytes uint64                 `protobuf:"varint,12,opt,name=received_bytes,json=receivedBytes,proto3" json:"received_bytes,omitempty"`
+	SentDatagrams uint64                 `protobuf:"varint,13,opt,name=sent_datagrams,json=sentDatagrams,proto3" json:"sent_datagrams,omitempty"`  // that wanted confirmation, the first time
+	Retransmitted uint64                 `protobuf:"varint,14,opt,name=retransmitted,proto3" json:"retransmitted,omitempty"`                       // datagrams that were sent again
+	OutBytesPerS  uint64                 `protobuf:"varint,15,opt,name=out_bytes_per_s,json=outBytesPerS,proto3" json:"out_bytes_per_s,omitempty"` // of messages, over the last seconds
+	InBytesPerS   uint64                 `protobuf:"varint,16,opt,name=in_bytes_per_s,json=inBytesPerS,proto3" json:"in_bytes_per_s,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LinkStats) Reset() {
+	*x = LinkStats{}
+	mi := &file_paloalto_transport_v1_transport_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LinkStats) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LinkStats) ProtoMessage() {}
+
+func (x *LinkStats) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_transport_v1_transport_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LinkStats.ProtoReflect.Descriptor instead.
+func (*LinkStats) Descriptor() ([]byte, []int) {
+	return file_paloalto_transport_v1_transport_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *LinkStats) GetPeer() []byte {
+	if x != nil {
+		return x.Peer
+	}
+	return nil
+}
+
+func (x *LinkStats) GetUp() bool {
+	if x != nil {
+		return x.Up
+	}
+	return false
+}
+
+func (x *LinkStats) GetDialled() bool {
+	if x != nil {
+		return x.Dialled
+	}
+	return false
+}
+
+func (x *LinkStats) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *LinkStats) GetSinceNs() uint64 {
+	if x != nil {
+		return x.SinceNs
+	}
+	return 0
+}
+
+func (x *LinkStats) GetRttNs() uint64 {
+	if x != nil {
+		return x.RttNs
+	}
+	return 0
+}
+
+func (x *LinkStats) GetRttVarianceNs() uint64 {
+	if x != nil {
+		return x.RttVarianceNs
+	}
+	return 0
+}
+
+func (x *LinkStats) GetLanes() uint32 {
+	if x != nil {
+		return x.Lanes
+	}
+	return 0
+}
+
+func (x *LinkStats) GetDatagram() uint32 {
+	if x != nil {
+		return x.Datagram
+	}
+	return 0
+}
+
+func (x *LinkStats) GetQueuedBytes() uint64 {
+	if x != nil {
+		return x.QueuedBytes
+	}
+	return 0
+}
+
+func (x *LinkStats) GetSentBytes() uint64 {
+	if x != nil {
+		return x.SentBytes
+	}
+	return 0
+}
+
+func (x *LinkStats) GetReceivedBytes() uint64 {
+	if x != nil {
+		return x.ReceivedBytes
+	}
+	return 0
+}
+
+func (x *LinkStats) GetSentDatagrams() uint64 {
+	if x != nil {
+		return x.SentDatagrams
+	}
+	return 0
+}
+
+func (x *LinkStats) GetRetransmitted() uint64 {
+	if x != nil {
+		return x.Retransmitted
+	}
+	return 0
+}
+
+func (x *LinkStats) GetOutBytesPerS() uint64 {
+	if x != nil {
+		return x.OutBytesPerS
+	}
+	return 0
+}
+
+func (x *LinkStats) GetInBytesPerS() uint64 {
+	if x != nil {
+		return x.InBytesPerS
+	}
+	return 0
+}
+
 var File_paloalto_transport_v1_transport_proto protoreflect.FileDescriptor
 
 const file_paloalto_transport_v1_transport_proto_rawDesc = "" +
@@ -886,24 +1248,31 @@ const file_paloalto_transport_v1_transport_proto_rawDesc = "" +
 	"\x05peers\x18\x01 \x03(\fR\x05peers\x12\x18\n" +
 	"\achannel\x18\x02 \x01(\fR\achannel\x12\x1a\n" +
 	"\bpriority\x18\x03 \x01(\rR\bpriority\x12\x18\n" +
-	"\apayload\x18\x04 \x01(\fR\apayload\"\x89\x01\n" +
+	"\apayload\x18\x04 \x01(\fR\apayload\"\xbc\x01\n" +
 	"\bIncoming\x12=\n" +
 	"\breceived\x18\x01 \x01(\v2\x1f.paloalto.transport.v1.ReceivedH\x00R\breceived\x126\n" +
-	"\x04peer\x18\x02 \x01(\v2 .paloalto.transport.v1.PeerEventH\x00R\x04peerB\x06\n" +
-	"\x04kind\"R\n" +
+	"\x04peer\x18\x02 \x01(\v2 .paloalto.transport.v1.PeerEventH\x00R\x04peer\x121\n" +
+	"\x04flow\x18\x03 \x01(\v2\x1b.paloalto.transport.v1.FlowH\x00R\x04flowB\x06\n" +
+	"\x04kind\".\n" +
+	"\x04Flow\x12\x12\n" +
+	"\x04peer\x18\x01 \x01(\fR\x04peer\x12\x12\n" +
+	"\x04full\x18\x02 \x01(\bR\x04full\"R\n" +
 	"\bReceived\x12\x12\n" +
 	"\x04peer\x18\x01 \x01(\fR\x04peer\x12\x18\n" +
 	"\achannel\x18\x02 \x01(\fR\achannel\x12\x18\n" +
-	"\apayload\x18\x03 \x01(\fR\apayload\"a\n" +
+	"\apayload\x18\x03 \x01(\fR\apayload\"\x9d\x01\n" +
 	"\tPeerEvent\x12\x12\n" +
 	"\x04peer\x18\x01 \x01(\fR\x04peer\x12\x0e\n" +
 	"\x02up\x18\x02 \x01(\bR\x02up\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x18\n" +
-	"\aaddress\x18\x04 \x01(\tR\aaddress\"\\\n" +
+	"\aaddress\x18\x04 \x01(\tR\aaddress\x12\x1f\n" +
+	"\vnode_scheme\x18\x05 \x01(\rR\n" +
+	"nodeScheme\x12\x19\n" +
+	"\bnode_key\x18\x06 \x01(\fR\anodeKey\"\\\n" +
 	"\fProbeRequest\x12\x1a\n" +
 	"\binstance\x18\x01 \x01(\x04R\binstance\x12\x12\n" +
 	"\x04peer\x18\x02 \x01(\fR\x04peer\x12\x1c\n" +
-	"\tdatagrams\x18\x03 \x01(\rR\tdatagrams\"\x91\x01\n" +
+	"\tdatagrams\x18\x03 \x01(\rR\tdatagrams\"\xfb\x01\n" +
 	"\rProbeResponse\x12\x1c\n" +
 	"\n" +
 	"rtt_min_ns\x18\x01 \x01(\x04R\brttMinNs\x12\x1c\n" +
@@ -912,7 +1281,33 @@ const file_paloalto_transport_v1_transport_proto_rawDesc = "" +
 	"\n" +
 	"rtt_p99_ns\x18\x03 \x01(\x04R\brttP99Ns\x12\x12\n" +
 	"\x04sent\x18\x04 \x01(\rR\x04sent\x12\x12\n" +
-	"\x04lost\x18\x05 \x01(\rR\x04lost*\xac\x01\n" +
+	"\x04lost\x18\x05 \x01(\rR\x04lost\x12\x1c\n" +
+	"\treordered\x18\x06 \x01(\rR\treordered\x12%\n" +
+	"\x0fout_bytes_per_s\x18\a \x01(\x04R\foutBytesPerS\x12#\n" +
+	"\x0ein_bytes_per_s\x18\b \x01(\x04R\vinBytesPerS\"*\n" +
+	"\fStatsRequest\x12\x1a\n" +
+	"\binstance\x18\x01 \x01(\x04R\binstance\"G\n" +
+	"\rStatsResponse\x126\n" +
+	"\x05links\x18\x01 \x03(\v2 .paloalto.transport.v1.LinkStatsR\x05links\"\xf1\x03\n" +
+	"\tLinkStats\x12\x12\n" +
+	"\x04peer\x18\x01 \x01(\fR\x04peer\x12\x0e\n" +
+	"\x02up\x18\x02 \x01(\bR\x02up\x12\x18\n" +
+	"\adialled\x18\x03 \x01(\bR\adialled\x12\x18\n" +
+	"\aaddress\x18\x04 \x01(\tR\aaddress\x12\x19\n" +
+	"\bsince_ns\x18\x05 \x01(\x04R\asinceNs\x12\x15\n" +
+	"\x06rtt_ns\x18\x06 \x01(\x04R\x05rttNs\x12&\n" +
+	"\x0frtt_variance_ns\x18\a \x01(\x04R\rrttVarianceNs\x12\x14\n" +
+	"\x05lanes\x18\b \x01(\rR\x05lanes\x12\x1a\n" +
+	"\bdatagram\x18\t \x01(\rR\bdatagram\x12!\n" +
+	"\fqueued_bytes\x18\n" +
+	" \x01(\x04R\vqueuedBytes\x12\x1d\n" +
+	"\n" +
+	"sent_bytes\x18\v \x01(\x04R\tsentBytes\x12%\n" +
+	"\x0ereceived_bytes\x18\f \x01(\x04R\rreceivedBytes\x12%\n" +
+	"\x0esent_datagrams\x18\r \x01(\x04R\rsentDatagrams\x12$\n" +
+	"\rretransmitted\x18\x0e \x01(\x04R\rretransmitted\x12%\n" +
+	"\x0fout_bytes_per_s\x18\x0f \x01(\x04R\foutBytesPerS\x12#\n" +
+	"\x0ein_bytes_per_s\x18\x10 \x01(\x04R\vinBytesPerS*\xac\x01\n" +
 	"\x05Error\x12\x15\n" +
 	"\x11ERROR_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fERROR_CLOSED\x10\x01\x12\x16\n" +
@@ -922,11 +1317,12 @@ const file_paloalto_transport_v1_transport_proto_rawDesc = "" +
 	"\rERROR_ADDRESS\x10\x05\x12\x0e\n" +
 	"\n" +
 	"ERROR_BUSY\x10\x06\x12\x11\n" +
-	"\rERROR_INVALID\x10\a2\x8f\x02\n" +
+	"\rERROR_INVALID\x10\a2\xe3\x02\n" +
 	"\x10TransportService\x12U\n" +
 	"\x06Listen\x12$.paloalto.transport.v1.ListenRequest\x1a%.paloalto.transport.v1.ListenResponse\x12P\n" +
 	"\bExchange\x12\x1f.paloalto.transport.v1.Outgoing\x1a\x1f.paloalto.transport.v1.Incoming(\x010\x01\x12R\n" +
-	"\x05Probe\x12#.paloalto.transport.v1.ProbeRequest\x1a$.paloalto.transport.v1.ProbeResponseBPZNgithub.com/paloalto-chain/paloalto/sdk/proto/paloalto/transport/v1;transportv1b\x06proto3"
+	"\x05Probe\x12#.paloalto.transport.v1.ProbeRequest\x1a$.paloalto.transport.v1.ProbeResponse\x12R\n" +
+	"\x05Stats\x12#.paloalto.transport.v1.StatsRequest\x1a$.paloalto.transport.v1.StatsResponseBPZNgithub.com/paloalto-chain/paloalto/sdk/proto/paloalto/transport/v1;transportv1b\x06proto3"
 
 var (
 	file_paloalto_transport_v1_transport_proto_rawDescOnce sync.Once
@@ -941,7 +1337,7 @@ func file_paloalto_transport_v1_transport_proto_rawDescGZIP() []byte {
 }
 
 var file_paloalto_transport_v1_transport_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_paloalto_transport_v1_transport_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_paloalto_transport_v1_transport_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_paloalto_transport_v1_transport_proto_goTypes = []any{
 	(Error)(0),             // 0: paloalto.transport.v1.Error
 	(*ListenRequest)(nil),  // 1: paloalto.transport.v1.ListenRequest
@@ -952,29 +1348,37 @@ var file_paloalto_transport_v1_transport_proto_goTypes = []any{
 	(*Hangup)(nil),         // 6: paloalto.transport.v1.Hangup
 	(*Send)(nil),           // 7: paloalto.transport.v1.Send
 	(*Incoming)(nil),       // 8: paloalto.transport.v1.Incoming
-	(*Received)(nil),       // 9: paloalto.transport.v1.Received
-	(*PeerEvent)(nil),      // 10: paloalto.transport.v1.PeerEvent
-	(*ProbeRequest)(nil),   // 11: paloalto.transport.v1.ProbeRequest
-	(*ProbeResponse)(nil),  // 12: paloalto.transport.v1.ProbeResponse
+	(*Flow)(nil),           // 9: paloalto.transport.v1.Flow
+	(*Received)(nil),       // 10: paloalto.transport.v1.Received
+	(*PeerEvent)(nil),      // 11: paloalto.transport.v1.PeerEvent
+	(*ProbeRequest)(nil),   // 12: paloalto.transport.v1.ProbeRequest
+	(*ProbeResponse)(nil),  // 13: paloalto.transport.v1.ProbeResponse
+	(*StatsRequest)(nil),   // 14: paloalto.transport.v1.StatsRequest
+	(*StatsResponse)(nil),  // 15: paloalto.transport.v1.StatsResponse
+	(*LinkStats)(nil),      // 16: paloalto.transport.v1.LinkStats
 }
 var file_paloalto_transport_v1_transport_proto_depIdxs = []int32{
 	4,  // 0: paloalto.transport.v1.Outgoing.attach:type_name -> paloalto.transport.v1.Attach
 	5,  // 1: paloalto.transport.v1.Outgoing.dial:type_name -> paloalto.transport.v1.Dial
 	6,  // 2: paloalto.transport.v1.Outgoing.hangup:type_name -> paloalto.transport.v1.Hangup
 	7,  // 3: paloalto.transport.v1.Outgoing.send:type_name -> paloalto.transport.v1.Send
-	9,  // 4: paloalto.transport.v1.Incoming.received:type_name -> paloalto.transport.v1.Received
-	10, // 5: paloalto.transport.v1.Incoming.peer:type_name -> paloalto.transport.v1.PeerEvent
-	1,  // 6: paloalto.transport.v1.TransportService.Listen:input_type -> paloalto.transport.v1.ListenRequest
-	3,  // 7: paloalto.transport.v1.TransportService.Exchange:input_type -> paloalto.transport.v1.Outgoing
-	11, // 8: paloalto.transport.v1.TransportService.Probe:input_type -> paloalto.transport.v1.ProbeRequest
-	2,  // 9: paloalto.transport.v1.TransportService.Listen:output_type -> paloalto.transport.v1.ListenResponse
-	8,  // 10: paloalto.transport.v1.TransportService.Exchange:output_type -> paloalto.transport.v1.Incoming
-	12, // 11: paloalto.transport.v1.TransportService.Probe:output_type -> paloalto.transport.v1.ProbeResponse
-	9,  // [9:12] is the sub-list for method output_type
-	6,  // [6:9] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	10, // 4: paloalto.transport.v1.Incoming.received:type_name -> paloalto.transport.v1.Received
+	11, // 5: paloalto.transport.v1.Incoming.peer:type_name -> paloalto.transport.v1.PeerEvent
+	9,  // 6: paloalto.transport.v1.Incoming.flow:type_name -> paloalto.transport.v1.Flow
+	16, // 7: paloalto.transport.v1.StatsResponse.links:type_name -> paloalto.transport.v1.LinkStats
+	1,  // 8: paloalto.transport.v1.TransportService.Listen:input_type -> paloalto.transport.v1.ListenRequest
+	3,  // 9: paloalto.transport.v1.TransportService.Exchange:input_type -> paloalto.transport.v1.Outgoing
+	12, // 10: paloalto.transport.v1.TransportService.Probe:input_type -> paloalto.transport.v1.ProbeRequest
+	14, // 11: paloalto.transport.v1.TransportService.Stats:input_type -> paloalto.transport.v1.StatsRequest
+	2,  // 12: paloalto.transport.v1.TransportService.Listen:output_type -> paloalto.transport.v1.ListenResponse
+	8,  // 13: paloalto.transport.v1.TransportService.Exchange:output_type -> paloalto.transport.v1.Incoming
+	13, // 14: paloalto.transport.v1.TransportService.Probe:output_type -> paloalto.transport.v1.ProbeResponse
+	15, // 15: paloalto.transport.v1.TransportService.Stats:output_type -> paloalto.transport.v1.StatsResponse
+	12, // [12:16] is the sub-list for method output_type
+	8,  // [8:12] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_paloalto_transport_v1_transport_proto_init() }
@@ -991,6 +1395,7 @@ func file_paloalto_transport_v1_transport_proto_init() {
 	file_paloalto_transport_v1_transport_proto_msgTypes[7].OneofWrappers = []any{
 		(*Incoming_Received)(nil),
 		(*Incoming_Peer)(nil),
+		(*Incoming_Flow)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -998,7 +1403,7 @@ func file_paloalto_transport_v1_transport_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_paloalto_transport_v1_transport_proto_rawDesc), len(file_paloalto_transport_v1_transport_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   12,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

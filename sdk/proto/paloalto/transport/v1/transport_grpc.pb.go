@@ -22,6 +22,7 @@ const (
 	TransportService_Listen_FullMethodName   = "/paloalto.transport.v1.TransportService/Listen"
 	TransportService_Exchange_FullMethodName = "/paloalto.transport.v1.TransportService/Exchange"
 	TransportService_Probe_FullMethodName    = "/paloalto.transport.v1.TransportService/Probe"
+	TransportService_Stats_FullMethodName    = "/paloalto.transport.v1.TransportService/Stats"
 )
 
 // TransportServiceClient is the client API for TransportService service.
@@ -35,6 +36,8 @@ type TransportServiceClient interface {
 	// that neither waits for the other. The first Outgoing is an Attach.
 	Exchange(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[Outgoing, Incoming], error)
 	Probe(ctx context.Context, in *ProbeRequest, opts ...grpc.CallOption) (*ProbeResponse, error)
+	// Stats tells the state of every link. It measures nothing.
+	Stats(ctx context.Context, in *StatsRequest, opts ...grpc.CallOption) (*StatsResponse, error)
 }
 
 type transportServiceClient struct {
@@ -78,6 +81,16 @@ func (c *transportServiceClient) Probe(ctx context.Context, in *ProbeRequest, op
 	return out, nil
 }
 
+func (c *transportServiceClient) Stats(ctx context.Context, in *StatsRequest, opts ...grpc.CallOption) (*StatsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(StatsResponse)
+	err := c.cc.Invoke(ctx, TransportService_Stats_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // TransportServiceServer is the server API for TransportService service.
 // All implementations must embed UnimplementedTransportServiceServer
 // for forward compatibility.
@@ -89,6 +102,8 @@ type TransportServiceServer interface {
 	// that neither waits for the other. The first Outgoing is an Attach.
 	Exchange(grpc.BidiStreamingServer[Outgoing, Incoming]) error
 	Probe(context.Context, *ProbeRequest) (*ProbeResponse, error)
+	// Stats tells the state of every link. It measures nothing.
+	Stats(context.Context, *StatsRequest) (*StatsResponse, error)
 	mustEmbedUnimplementedTransportServiceServer()
 }
 
@@ -107,6 +122,9 @@ func (UnimplementedTransportServiceServer) Exchange(grpc.BidiStreamingServer[Out
 }
 func (UnimplementedTransportServiceServer) Probe(context.Context, *ProbeRequest) (*ProbeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Probe not implemented")
+}
+func (UnimplementedTransportServiceServer) Stats(context.Context, *StatsRequest) (*StatsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Stats not implemented")
 }
 func (UnimplementedTransportServiceServer) mustEmbedUnimplementedTransportServiceServer() {}
 func (UnimplementedTransportServiceServer) testEmbeddedByValue()                          {}
@@ -172,6 +190,24 @@ func _TransportService_Probe_Handler(srv interface{}, ctx context.Context, dec f
 	return interceptor(ctx, in, info, handler)
 }
 
+func _TransportService_Stats_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(StatsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TransportServiceServer).Stats(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TransportService_Stats_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TransportServiceServer).Stats(ctx, req.(*StatsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // TransportService_ServiceDesc is the grpc.ServiceDesc for TransportService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -186,6 +222,10 @@ var TransportService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Probe",
 			Handler:    _TransportService_Probe_Handler,
+		},
+		{
+			MethodName: "Stats",
+			Handler:    _TransportService_Stats_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
