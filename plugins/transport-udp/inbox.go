@@ -2,7 +2,6 @@ package transportudp
 
 import (
 	"fmt"
-	"net/netip"
 	"sync"
 
 	"github.com/paloalto-chain/paloalto/sdk/transport"
@@ -12,13 +11,15 @@ const (
 	// inboxLimit is what may wait for the core on one lane in bytes, over all peers. Each peer alone is held back much
 	// earlier by its window; this bounds what many strangers can do that connect again and again.
 	inboxLimit = 512 << 20
+	// eventReserve is for events alone: one that is lost is never made good, a message ends its connection.
+	eventReserve = inboxLimit / 8
 	// eventSize is what an event is counted for.
 	eventSize = 1 << 10
 )
 
 // inbox is what waits for the core on one lane.
 type inbox struct {
-	release func(from netip.AddrPort, size int)
+	release func(p *peer, size int)
 
 	mu     sync.Mutex
 	ready  sync.Cond
@@ -32,12 +33,12 @@ type inbox struct {
 
 type item struct {
 	transport.Incoming
-	from  netip.AddrPort
+	peer  *peer
 	size  int
 	taken *int // of the peer on this lane: bytes that the core has and that were not released; guarded by the inbox
 }
 
-func newInbox(chunk int, release func(netip.AddrPort, int)) *inbox {
+func newInbox(chunk int, release func(*peer, int)) *inbox {
 	b := &inbox{release: release, chunk: chunk}
 	b.ready.L = &b.mu
 	return b
@@ -47,7 +48,11 @@ func newInbox(chunk int, release func(netip.AddrPort, int)) *inbox {
 func (b *inbox) push(it item) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.closed || b.bytes+it.size > inboxLimit {
+	limit := inboxLimit
+	if it.Message == nil {
+		limit += eventReserve
+	}
+	if b.closed || b.bytes+it.size > limit {
 		return false
 	}
 	b.items = append(b.items, it)
@@ -105,7 +110,7 @@ func (b *inbox) pop(l *link) (transport.Incoming, error) {
 	}
 	b.mu.Unlock()
 	if release > 0 {
-		b.release(it.from, release)
+		b.release(it.peer, release)
 	}
 	return it.Incoming, nil
 }

@@ -4,30 +4,35 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync"
 	"time"
 
-	"golang.org/x/net/ipv4"
-
 	"github.com/paloalto-chain/paloalto/plugins/transport-udp/conn"
 	"github.com/paloalto-chain/paloalto/plugins/transport-udp/lane"
+	"github.com/paloalto-chain/paloalto/plugins/transport-udp/udpio"
 )
 
 const (
-	// readBatch and writeBatch are how many datagrams one system call moves at most.
-	readBatch  = 32
-	writeBatch = 32
-	// socketBuffer is what is asked of the kernel for each direction, in bytes. It may grant less.
-	socketBuffer = 4 << 20
+	// takeAtOnce is how many datagrams the lane is given before what follows from them is sent and others have their turn
+	// with the lane. One read may bring many more.
+	takeAtOnce = 64
+	// takeBytes is how long these are together, but for the last: what a processor does in a fraction of a millisecond.
+	takeBytes = 128 << 10
+	// writeBatch is how many datagrams are written in one go.
+	writeBatch = 256
+	// readPause is how long reading rests after an error of the socket that is none of a single datagram.
+	readPause = time.Millisecond
 )
 
 // loop drives one lane: it reads the socket, keeps the time and writes what comes out.
 type loop struct {
 	sock   *net.UDPConn
-	batch  *ipv4.PacketConn // works for both families where no header of IPv4 is touched
+	io     packets // of sock
 	start  time.Time
 	handle func(*conn.Output) // called with the lane locked, so in order; must not call the loop
 	after  func()             // called unlocked after each change
+	yields bool               // lets others have the processor after some work
 
 	mu      sync.Mutex
 	lane    *lane.Lane
@@ -40,19 +45,29 @@ type loop struct {
 	done chan struct{}
 	wait sync.WaitGroup
 
-	// Of whoever is writing.
-	messages []ipv4.Message
-	addrs    map[netip.AddrPort]*net.UDPAddr
+	outgoing []udpio.Datagram // of whoever is writing, as is
+	refused  []tooLong        // what it was refused
 }
 
-func newLoop(sock *net.UDPConn, l *lane.Lane, largest int, handle func(*conn.Output), after func()) *loop {
-	p := &loop{sock: sock, batch: ipv4.NewPacketConn(sock), start: time.Now(), handle: handle, after: after, lane: l,
-		kick: make(chan struct{}, 1), done: make(chan struct{}), messages: make([]ipv4.Message, writeBatch), addrs: map[netip.AddrPort]*net.UDPAddr{}}
-	for i := range p.messages {
-		p.messages[i].Buffers = make([][]byte, 0, 2)
-	}
+// tooLong is a datagram that the system did not take because of its size in bytes.
+type tooLong struct {
+	to   netip.AddrPort
+	size int
+}
+
+// packets reads and writes datagrams, as a udpio.Socket does.
+type packets interface {
+	Read() ([]udpio.Packet, error)
+	Write([]udpio.Datagram) (refused int, err error)
+	Close() error
+}
+
+// newLoop drives a lane through a socket, which it takes over.
+func newLoop(io packets, sock *net.UDPConn, l *lane.Lane, start time.Time, handle func(*conn.Output), after func(), yields bool) *loop {
+	p := &loop{sock: sock, io: io, start: start, handle: handle, after: after, lane: l, yields: yields,
+		kick: make(chan struct{}, 1), done: make(chan struct{})}
 	p.wait.Add(2)
-	go p.read(largest)
+	go p.read()
 	go p.keepTime()
 	return p
 }
@@ -70,19 +85,7 @@ func (p *loop) do(f func(now conn.Time, l *lane.Lane)) {
 // finish takes the lane's output. It is called with the lock held and releases it. Datagrams are written by one caller at
 // a time, without the lock: who comes meanwhile leaves its own to that one, so that order is kept and nobody waits.
 func (p *loop) finish() {
-	out := p.lane.Flush(p.now())
-	if len(out.Events)+len(out.Delivered) > 0 {
-		p.handle(out)
-	}
-	p.pending = append(p.pending, out.Datagrams...)
-	out.Reset()
-	if p.lane.Wake() < p.armed {
-		p.armed = p.lane.Wake()
-		select {
-		case p.kick <- struct{}{}:
-		default:
-		}
-	}
+	p.take()
 	if p.writing || len(p.pending) == 0 {
 		p.mu.Unlock()
 		return
@@ -96,86 +99,101 @@ func (p *loop) finish() {
 		clear(batch)
 		p.mu.Lock()
 		p.spare = batch[:0]
+		if len(p.refused) > 0 { // what follows from it is sent as well
+			for _, r := range p.refused {
+				p.lane.TooLong(p.now(), r.to, r.size)
+			}
+			p.refused = p.refused[:0]
+			p.take()
+		}
 	}
 	p.writing = false
 	p.mu.Unlock()
 }
 
-// write writes datagrams. One that the system refuses is lost, as any may be on the way.
+// take handles the lane's output, but for the datagrams, which it adds to those that wait. The lock is held.
+func (p *loop) take() {
+	out := p.lane.Flush(p.now())
+	if len(out.Events)+len(out.Delivered) > 0 {
+		p.handle(out)
+	}
+	p.pending = append(p.pending, out.Datagrams...)
+	out.Reset()
+	if p.lane.Wake() < p.armed {
+		p.armed = p.lane.Wake()
+		select {
+		case p.kick <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// write writes datagrams and gives their memory back. One that the system refuses is lost, as any may be on the way. Those
+// that are too long for the first device, or for what the system knows of the path, are noted: the lane need not wait for an
+// answer to them.
 func (p *loop) write(batch []conn.Datagram) {
 	for len(batch) > 0 {
 		n := min(len(batch), writeBatch)
 		for i := range n {
-			d, m := &batch[i], &p.messages[i]
-			m.Addr = p.addr(d.To)
-			m.Buffers = append(m.Buffers[:0], d.Head[:d.HeadLen])
-			if len(d.Body) > 0 {
-				m.Buffers = append(m.Buffers, d.Body)
+			p.outgoing = append(p.outgoing, outgoing(&batch[i]))
+		}
+		refused, err := p.io.Write(p.outgoing)
+		for i := 0; i < n && refused > 0 && err == nil; i++ {
+			if errors.Is(p.outgoing[i].Err, udpio.ErrTooLong) {
+				p.refused = append(p.refused, tooLong{batch[i].To, len(batch[i].Data)})
 			}
 		}
-		for rest := p.messages[:n]; len(rest) > 0; {
-			k, err := p.batch.WriteBatch(rest, 0)
-			if errors.Is(err, net.ErrClosed) {
-				return
-			}
-			if err != nil || k < 1 {
-				k = 1
-			}
-			rest = rest[min(k, len(rest)):]
-		}
+		clear(p.outgoing)
+		p.outgoing = p.outgoing[:0]
 		for i := range n {
-			clear(p.messages[i].Buffers)
+			batch[i].Free()
+		}
+		if err != nil { // closed
+			return
 		}
 		batch = batch[n:]
 	}
 }
 
-// addr returns the form of an address that the system call wants.
-func (p *loop) addr(a netip.AddrPort) *net.UDPAddr {
-	u := p.addrs[a]
-	if u == nil {
-		if len(p.addrs) >= 4096 { // strangers come and go
-			clear(p.addrs)
-		}
-		u = net.UDPAddrFromAddrPort(a)
-		p.addrs[a] = u
-	}
-	return u
-}
+// outgoing is a datagram as the socket takes it. It refers to what d holds.
+func outgoing(d *conn.Datagram) udpio.Datagram { return udpio.Datagram{To: d.To, Body: d.Data} }
 
 // read brings datagrams to the lane until the socket is closed.
-func (p *loop) read(largest int) {
+func (p *loop) read() {
 	defer p.wait.Done()
-	messages := make([]ipv4.Message, readBatch)
-	for i := range messages {
-		messages[i].Buffers = [][]byte{make([]byte, largest+1)}
-	}
+	held := 0 // bytes since others were let have the processor
 	for {
-		n, err := p.batch.ReadBatch(messages, 0)
+		packets, err := p.io.Read()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
 		if err != nil {
-			if errors.Is(err, net.ErrClosed) {
-				return
-			}
-			select { // an error of a single datagram, such as a refusal by the other end's system
+			select {
 			case <-p.done:
 				return
-			case <-time.After(time.Millisecond):
+			case <-time.After(readPause):
 			}
 			continue
 		}
-		p.mu.Lock()
-		now := p.now()
-		for i := range n {
-			m := &messages[i]
-			from, ok := m.Addr.(*net.UDPAddr)
-			if !ok || m.N > largest { // longer than any that this end has agreed to
-				continue
+		for len(packets) > 0 {
+			n, size := 0, 0
+			for n < min(len(packets), takeAtOnce) && size < takeBytes {
+				size += len(packets[n].Data)
+				n++
 			}
-			a := from.AddrPort()
-			p.lane.Datagram(now, netip.AddrPortFrom(a.Addr().Unmap(), a.Port()), m.Buffers[0][:m.N])
+			p.mu.Lock()
+			now := p.now()
+			for i := range packets[:n] {
+				p.lane.Datagram(now, packets[i].From, packets[i].Data)
+			}
+			p.finish()
+			p.after()
+			packets = packets[n:]
+			if held += size; p.yields && held >= takeBytes { // the runtime takes it away after 10 ms only
+				held = 0
+				runtime.Gosched()
+			}
 		}
-		p.finish()
-		p.after()
 	}
 }
 
@@ -203,6 +221,6 @@ func (p *loop) keepTime() {
 // close ends the goroutines and closes the socket.
 func (p *loop) close() {
 	close(p.done)
-	_ = p.sock.Close() // nothing of what is still to be written matters
+	_ = p.io.Close() // nothing of what is still to be written matters
 	p.wait.Wait()
 }

@@ -9,11 +9,15 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/paloalto-chain/paloalto/plugins/transport-udp/conn"
 	"github.com/paloalto-chain/paloalto/plugins/transport-udp/lane"
+	"github.com/paloalto-chain/paloalto/plugins/transport-udp/secure"
+	"github.com/paloalto-chain/paloalto/plugins/transport-udp/udpio"
 	"github.com/paloalto-chain/paloalto/sdk/plugin"
 	"github.com/paloalto-chain/paloalto/sdk/transport"
+	"github.com/paloalto-chain/paloalto/sdk/types"
 )
 
 // node is an instance.
@@ -30,13 +34,23 @@ type node struct {
 	tasks  tasks
 	probes probes
 	drops  dropLog
+	tests  tests
+	// refusals holds back what is logged about nodes that were refused.
+	refusals gate
+
+	identity *secure.Identity
+	allow    map[transport.PeerID]bool // nil: all
+
+	start time.Time             // of the clock
+	wrap  func(packets) packets // of tests, which put something between a loop and its socket; may be nil
 
 	mu     sync.Mutex
 	closed bool
-	loops  [2]*loop // nil before Listen
+	key    *transport.PeerID // this node's own name, once its session key was certified
+	loops  [maxLoops]*loop   // of control and of the bulk lanes; nil before Listen
 	self   netip.AddrPort
 	peers  map[transport.PeerID]*peer
-	byAddr [2]map[netip.AddrPort]*peer // by the address of each lane
+	byAddr [maxLoops]map[netip.AddrPort]*peer // by the address of each lane, and by the one that was dialled
 }
 
 // peer is someone who was dialled, or a stranger who is connected.
@@ -44,34 +58,55 @@ type peer struct {
 	id      transport.PeerID
 	dialled bool
 	address string            // as dialled
-	addr    [2]netip.AddrPort // of each lane; not valid while the name is looked up, or the lane unknown
+	home    netip.AddrPort    // that, looked up; not valid before
+	addr    [1]netip.AddrPort // of the control lane, while it is up; not valid if there is none
 	up      bool
-	session uint64 // tag of the control lane's session, which its bulk lane refers to
-	taken   [2]int // see item
+	node    types.PublicKey // proven, while it is up
+	static  [32]byte        // its session key
+	caller  bool            // this end has called
+	session uint64          // tag of the control lane's session, which its bulk lane refers to
+	since   time.Time       // when it came up or went down
+	bulk    *bulk           // of the last session, nil if there was none
+	taken   [2]int          // see item
+	burst   *burst          // the latest that it has begun, nil if there was none
+	asked   *burst          // the latest that this end has asked for
+	serving bool            // one is being made for it
+	served  time.Time       // when the last of these was over
+	held    int             // bytes that came by bulk lanes and that the core has not taken, or not yet said so
 }
 
-func newNode(set settings, host plugin.Host) *node {
-	n := &node{set: set, host: host, peers: map[transport.PeerID]*peer{}}
-	n.ctx, n.cancel = context.WithCancel(context.Background())
-	for i := range n.inbox {
-		n.byAddr[i] = map[netip.AddrPort]*peer{}
-		n.inbox[i] = newInbox(int(set.ReceiveQueue)/8, func(from netip.AddrPort, size int) {
-			if l := n.loop(transport.Lane(i)); l != nil {
-				l.do(func(now conn.Time, l *lane.Lane) { l.Release(now, from, size) })
-			}
-		})
+func newNode(set settings, host plugin.Host) (*node, error) {
+	n := &node{set: set, host: host, start: time.Now(), peers: map[transport.PeerID]*peer{}}
+	var err error
+	if n.identity, err = secure.NewIdentity(rand.Reader); err != nil {
+		return nil, err
 	}
-	return n
+	if n.allow, err = parseAllow(set.Allow); err != nil {
+		return nil, err
+	}
+	n.ctx, n.cancel = context.WithCancel(context.Background())
+	for i := range n.byAddr {
+		n.byAddr[i] = map[netip.AddrPort]*peer{}
+	}
+	chunk := int(set.ReceiveQueue) / 8
+	n.inbox = [2]*inbox{newInbox(chunk, n.releaseControl), newInbox(chunk, n.releaseBulk)}
+	return n, nil
 }
 
-// loop returns the loop of a lane, or nil before Listen.
-func (n *node) loop(l transport.Lane) *loop {
+// releaseControl says that the core has taken control messages of a peer.
+func (n *node) releaseControl(p *peer, size int) {
 	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.loops[l]
+	addr, l := p.addr[0], n.loops[0]
+	if !addr.IsValid() { // its next session there goes on with what the core has not taken
+		addr = p.home
+	}
+	n.mu.Unlock()
+	if l != nil {
+		l.do(func(now conn.Time, l *lane.Lane) { l.Release(now, addr, size) })
+	}
 }
 
-// random returns unpredictable bits: the tags are all that protects the open mode.
+// random returns unpredictable bits.
 func random() uint64 {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails
@@ -83,9 +118,35 @@ func (n *node) Listen(ctx context.Context, address string) (string, error) {
 	if err := transport.CheckListen(address); err != nil {
 		return "", fmt.Errorf("listen: %w", err)
 	}
+	if err := n.certify(ctx); err != nil {
+		return "", fmt.Errorf("listen on %s: %w", address, err)
+	}
 	at, err := n.listen(ctx, address)
 	n.tasks.run()
 	return at, err
+}
+
+// certify has the core vouch for the session key, once. The key lives as long as the instance and is never stored.
+func (n *node) certify(ctx context.Context) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.key != nil || n.closed {
+		return nil
+	}
+	if n.host == nil {
+		return fmt.Errorf("certify the session key: %w", plugin.ErrHostUnavailable)
+	}
+	certificate, err := n.host.BindTransport(ctx, n.identity.Public())
+	if err != nil {
+		return fmt.Errorf("certify the session key: %w", err)
+	}
+	key, err := n.identity.Certify(certificate)
+	if err != nil {
+		return fmt.Errorf("certify the session key: %w", err)
+	}
+	id := transport.PeerID(key.Hash())
+	n.key = &id
+	return nil
 }
 
 func (n *node) listen(ctx context.Context, address string) (string, error) {
@@ -105,20 +166,43 @@ func (n *node) listen(ctx context.Context, address string) (string, error) {
 		return "", listenError(ctx, address, err)
 	}
 	at := control.LocalAddr().(*net.UDPAddr)
-	bulkAt := net.UDPAddr{IP: at.IP, Zone: at.Zone, Port: int(n.set.BulkPort)}
-	bulk, err := openSocket(ctx, bulkAt.String())
-	if err != nil {
-		_ = control.Close()
-		return "", listenError(ctx, bulkAt.String()+" for the bulk lane", err)
+	socks := []*net.UDPConn{control}
+	var ports []uint16
+	for i := range int(n.set.BulkLanes) {
+		bulkAt := net.UDPAddr{IP: at.IP, Zone: at.Zone}
+		if n.set.BulkPort > 0 {
+			bulkAt.Port = int(n.set.BulkPort) + i
+		}
+		bulk, err := openSocket(ctx, bulkAt.String())
+		if err != nil {
+			for _, s := range socks {
+				_ = s.Close()
+			}
+			return "", listenError(ctx, bulkAt.String()+" for a bulk lane", err)
+		}
+		socks = append(socks, bulk)
+		ports = append(ports, uint16(bulk.LocalAddr().(*net.UDPAddr).Port))
 	}
 	n.self = unmap(at.AddrPort())
-	for i, sock := range []*net.UDPConn{control, bulk} {
+	for i, sock := range socks {
 		local := conn.Local{Port: n.self.Port()}
 		if i == 0 {
-			local.Lanes = []uint16{uint16(bulk.LocalAddr().(*net.UDPAddr).Port)}
+			local.Lanes = ports
 		}
-		l := lane.New(n.set.laneConfig(i == 1, receiveBuffer(sock)), local, random)
-		n.loops[i] = newLoop(sock, l, n.set.largest(), func(out *conn.Output) { n.output(i, out) }, n.tasks.run)
+		env := lane.Env{Random: rand.Reader, Identity: n.identity, Admit: func(a conn.Admission) string { return n.admit(i, a) }}
+		l, err := lane.New(n.set.laneConfig(i, receiveBuffer(sock)), local, env)
+		if err != nil {
+			return "", fmt.Errorf("listen on %s: %w", address, err)
+		}
+		// What comes and is longer is dropped. Control is noticed at once, whatever bulk does.
+		io := packets(udpio.New(sock, udpio.Config{Largest: n.set.largest(), Thread: i == 0}))
+		if n.wrap != nil {
+			io = n.wrap(io)
+		}
+		n.loops[i] = newLoop(io, sock, l, n.start, func(out *conn.Output) { n.output(i, out) }, n.tasks.run, i > 0)
+	}
+	if n.host != nil {
+		n.wait.Go(n.measure)
 	}
 	for _, p := range n.peers { // dialled before there was a socket
 		n.connect(p)
@@ -164,11 +248,15 @@ func (n *node) Attach(ctx context.Context, l transport.Lane) (transport.Link, er
 }
 
 func (p *peer) event(up bool, reason string) *transport.PeerEvent {
-	address := p.address
-	if address == "" {
-		address = p.addr[0].String()
+	e := &transport.PeerEvent{Peer: p.id, Up: up, Reason: reason, Address: p.address}
+	if p.addr[0].IsValid() && (!p.dialled || p.addr[0] != p.home) {
+		e.Address = p.addr[0].String()
 	}
-	return &transport.PeerEvent{Peer: p.id, Up: up, Reason: reason, Address: address}
+	if up { // a copy: the event outlives the link
+		key := p.node
+		e.Node = &key
+	}
+	return e
 }
 
 // tell queues an event for the core.

@@ -2,7 +2,6 @@ package transportudp
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"net"
 	"net/netip"
@@ -12,6 +11,7 @@ import (
 	"github.com/paloalto-chain/paloalto/plugins/transport-udp/conn"
 	"github.com/paloalto-chain/paloalto/plugins/transport-udp/lane"
 	"github.com/paloalto-chain/paloalto/sdk/transport"
+	"github.com/paloalto-chain/paloalto/sdk/types"
 )
 
 // Times of looking up a name: each attempt, and between failed ones.
@@ -19,11 +19,6 @@ const (
 	lookupTimeout = 5 * time.Second
 	lookupPause   = 5 * time.Second
 )
-
-// strangerID names an address that nobody dialled.
-func strangerID(addr netip.AddrPort) transport.PeerID {
-	return sha256.Sum256([]byte("paloalto transport-udp stranger " + addr.String()))
-}
 
 // dial names a peer and connects to it.
 func (n *node) dial(k *link, id transport.PeerID, address string) error {
@@ -46,29 +41,34 @@ func (n *node) dialLocked(k *link, id transport.PeerID, address string) error {
 		return nil
 	}
 	addr, literal := literalAddress(address)
-	if literal {
-		if other := n.byAddr[0][addr]; other != nil && other.dialled && other != p || addr == n.self {
-			return fmt.Errorf("dial %x: the address %s belongs to another peer, or to this node: %w", id[:4], address, transport.ErrAddress)
-		}
-		if p != nil && p.addr[0] == addr { // the same in other words, or a stranger whose name the core uses
-			p.dialled, p.address = true, address
-			n.connect(p)
-			return nil
-		}
-	}
-	if p != nil {
+	switch {
+	case n.key != nil && *n.key == id:
+		return fmt.Errorf("dial %x: this is the node's own name: %w", id[:4], transport.ErrInvalid)
+	case literal && n.taken(p, addr):
+		return fmt.Errorf("dial %x: the address %s belongs to another peer, or to this node: %w", id[:4], address, transport.ErrAddress)
+	case p == nil:
+		p = &peer{id: id, since: time.Now()}
+		n.peers[id] = p
+	case p.dialled && !(literal && p.home == addr):
 		n.drop(p, "the peer has moved")
+		p = &peer{id: id, since: time.Now()}
+		n.peers[id] = p
 	}
-	p = &peer{id: id, dialled: true, address: address}
-	n.peers[id] = p
+	p.dialled, p.address = true, address
 	if literal {
 		n.locate(p, addr)
 		return nil
 	}
 	host, port, _ := net.SplitHostPort(address) // CheckAddress has split it
 	num, _ := strconv.ParseUint(port, 10, 16)
-	n.wait.Go(func() { n.resolve(p, host, uint16(num)) })
+	n.wait.Go(func() { n.resolve(p, address, host, uint16(num)) })
 	return nil
+}
+
+// taken tells whether an address can not be dialled for a peer, since it is that of another dialled one or of this node.
+func (n *node) taken(p *peer, addr netip.AddrPort) bool {
+	other := n.byAddr[0][addr]
+	return addr == n.self || other != nil && other != p && other.dialled && other.home == addr
 }
 
 // literalAddress parses an address that has no name in it.
@@ -78,20 +78,20 @@ func literalAddress(address string) (netip.AddrPort, bool) {
 }
 
 // resolve looks a name up until it is found or the peer was dialled elsewhere or hung up.
-func (n *node) resolve(p *peer, host string, port uint16) {
+func (n *node) resolve(p *peer, address, host string, port uint16) {
 	told := false
 	for {
 		ctx, cancel := context.WithTimeout(n.ctx, lookupTimeout)
 		addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		cancel()
 		n.mu.Lock()
-		if n.closed || n.peers[p.id] != p {
+		if n.closed || n.peers[p.id] != p || p.address != address {
 			n.mu.Unlock()
 			return
 		}
 		reason := ""
 		if addr, ok := n.choose(addrs, port); err == nil && ok {
-			if other := n.byAddr[0][addr]; (other == nil || !other.dialled) && addr != n.self {
+			if !n.taken(p, addr) {
 				n.locate(p, addr)
 				n.mu.Unlock()
 				n.tasks.run()
@@ -102,8 +102,10 @@ func (n *node) resolve(p *peer, host string, port uint16) {
 			reason = fmt.Sprintf("the name %q leads to no address that this node can reach: %v", host, err)
 		}
 		if !told { // once: the core has nothing to do about it
-			told = true
-			n.tell(p, false, reason)
+			told = !p.up
+			if !p.up {
+				n.tell(p, false, reason)
+			}
 		}
 		n.mu.Unlock()
 		select {
@@ -127,31 +129,35 @@ func (n *node) choose(addrs []netip.Addr, port uint16) (netip.AddrPort, bool) {
 	return netip.AddrPort{}, false
 }
 
-// locate gives a dialled peer its address. If a stranger is connected from there, the peer is that one.
+// locate gives a dialled peer its address. Another node that is connected from there has to go: it will be asked who it is.
 func (n *node) locate(p *peer, addr netip.AddrPort) {
-	if s := n.byAddr[0][addr]; s != nil {
-		if s.up {
-			n.tell(s, false, "it is known by another name now")
-		}
-		delete(n.peers, s.id)
-		s.id, s.dialled, s.address = p.id, true, p.address
-		n.peers[p.id] = s
-		if s.up {
-			n.tell(s, true, "connected")
-		}
-		n.connect(s)
-		return
+	if other := n.byAddr[0][addr]; other != nil && other != p {
+		n.unlink(other, "another node was dialled at its address")
 	}
-	p.addr[0] = addr
+	if p.home.IsValid() && p.home != addr {
+		n.leave(p.home)
+	}
+	p.home = addr
 	n.byAddr[0][addr] = p
 	n.connect(p)
 }
 
-// connect calls a dialled peer, once there is a socket and its address is known.
+// connect calls a dialled peer, once there is a socket and its address is known, unless it is connected from another one.
 func (n *node) connect(p *peer) {
-	if addr := p.addr[0]; p.dialled && addr.IsValid() && n.loops[0] != nil {
-		l := n.loops[0]
-		n.tasks.add(func() { l.do(func(now conn.Time, l *lane.Lane) { l.Dial(now, addr, 0) }) })
+	if addr := p.home; p.dialled && addr.IsValid() && (!p.up || p.addr[0] == addr) {
+		n.task(0, func(now conn.Time, l *lane.Lane) { l.Dial(now, addr, lane.Member{}) })
+	}
+}
+
+// leave stops calling an address of the control lane.
+func (n *node) leave(addr netip.AddrPort) {
+	n.task(0, func(_ conn.Time, l *lane.Lane) { l.Leave(addr) })
+}
+
+// task changes a lane as soon as no lock is held, if there is one yet.
+func (n *node) task(at int, f func(conn.Time, *lane.Lane)) {
+	if l := n.loops[at]; l != nil {
+		n.tasks.add(func() { l.do(f) })
 	}
 }
 
@@ -172,39 +178,46 @@ func (n *node) hangup(k *link, id transport.PeerID) error {
 
 // drop forgets a peer and ends its connections.
 func (n *node) drop(p *peer, reason string) {
-	if p.up {
-		p.up = false
-		n.tell(p, false, reason)
-	}
-	n.leaveBulk(p, reason)
-	if addr, l := p.addr[0], n.loops[0]; addr.IsValid() {
-		delete(n.byAddr[0], addr)
-		if l != nil {
-			n.tasks.add(func() { l.do(func(now conn.Time, l *lane.Lane) { l.Hangup(now, addr, reason) }) })
-		}
+	p.dialled = false
+	n.unlink(p, reason)
+	if addr := p.home; addr.IsValid() {
+		n.forgetAddr(p, addr)
+		n.task(0, func(now conn.Time, l *lane.Lane) { l.Hangup(now, addr, reason) })
 	}
 	delete(n.peers, p.id)
 }
 
-// joinBulk calls a peer's bulk lane, whose port its control lane has told. The session's tag makes both belong together.
-func (n *node) joinBulk(p *peer, port uint16) {
-	addr := netip.AddrPortFrom(p.addr[0].Addr(), port)
-	if other := n.byAddr[1][addr]; other != nil && other != p { // somebody lies, or the port has changed hands
-		n.leaveBulk(other, "the port belongs to another peer now")
-	}
-	p.addr[1] = addr
-	n.byAddr[1][addr] = p
-	l, session := n.loops[1], p.session
-	n.tasks.add(func() { l.do(func(now conn.Time, l *lane.Lane) { l.Dial(now, addr, session) }) })
-}
-
-func (n *node) leaveBulk(p *peer, reason string) {
-	addr := p.addr[1]
-	if !addr.IsValid() {
+// unlink ends the link to a peer. It stays known if it was dialled.
+func (n *node) unlink(p *peer, reason string) {
+	if !p.up {
 		return
 	}
-	p.addr[1] = netip.AddrPort{}
-	delete(n.byAddr[1], addr)
-	l := n.loops[1]
-	n.tasks.add(func() { l.do(func(now conn.Time, l *lane.Lane) { l.Hangup(now, addr, reason) }) })
+	addr := p.addr[0]
+	n.lost(p, reason)
+	n.task(0, func(now conn.Time, l *lane.Lane) { l.Hangup(now, addr, reason) })
+	n.connect(p)
+}
+
+// lost notes that a peer's link has ended.
+func (n *node) lost(p *peer, reason string) {
+	if !p.up {
+		return
+	}
+	n.tell(p, false, reason)
+	n.leaveBulk(p, reason)
+	if p.addr[0] != p.home {
+		n.forgetAddr(p, p.addr[0])
+	}
+	p.since = time.Now()
+	p.up, p.addr[0], p.node = false, netip.AddrPort{}, types.PublicKey{}
+	if !p.dialled {
+		delete(n.peers, p.id)
+	}
+}
+
+// forgetAddr takes an address of the control lane from a peer.
+func (n *node) forgetAddr(p *peer, addr netip.AddrPort) {
+	if n.byAddr[0][addr] == p {
+		delete(n.byAddr[0], addr)
+	}
 }

@@ -1,22 +1,30 @@
 // Package transportudp is the built-in transport: the white paper's reliable protocol over UDP.
 //
 // The protocol is pure and lives below: package wire is the format, package conn one connection, package lane all
-// connections of a socket. This package is the thin rest: two sockets, a goroutine that reads and one that keeps the time
+// connections of a socket. This package is the thin rest: the sockets, a goroutine that reads and one that keeps the time
 // for each, the names that the core gives to addresses, and the queues towards the core.
 //
-// A link between two nodes has two lanes, each with a socket of its own, so that control never waits behind bulk. The
-// control lane uses the port that the node listens on. The handshake there tells the port of the bulk lane, on which both
-// ends then call each other. A link is up when its control lane is. If its bulk lane breaks, the link is broken and made
-// again.
+// A link between two nodes has a control lane and bulk lanes, so that control never waits behind bulk. The control lane uses the
+// port that the node listens on. The handshake there tells the ports for bulk; a bulk lane is a connection of one of this end's to
+// one of the peer's. There is always one, and there are more while a transfer has more under way than its numbers allow.
+// Messages are striped over all of them by frames and put together by message, so a lost datagram delays one message.
+// What a bulk lane had under way when it broke goes on by the others. A link is up when its control lane is.
 //
-// Sends never wait: what a peer's queue cannot hold is dropped, oldest and least urgent first, and logged. What the core
+// Sends never wait. When a peer's queue is three quarters full the core is told with a Flow, and again when it is a quarter full;
+// what does not fit nevertheless is dropped, oldest and least urgent first, and logged. What the core
 // does not take makes the peer wait, by the window that every confirmation carries. Neither touches any other peer.
 //
-// An address that nobody dialled may connect, up to the attribute strangers. Its name is the SHA-256 of
-// "paloalto transport-udp stranger" and the address, such as 192.0.2.1:26600, until the core dials that address.
+// # Who is there
 //
-// The open mode has neither encryption nor authentication. Whoever can see the traffic can change it; who cannot has to
-// guess a 64-bit tag.
+// A node is named by the hash of its node key, whether it was dialled or not. Every instance makes a session key, which
+// the core certifies with the node key, and proves in each handshake that it has it. A dialled address at which another
+// node answers is refused, and so is who is not in the attribute allow, if that is set, and whoever has this node's own key.
+// Nodes that nobody dialled may connect, up to the attribute strangers. A peer may change its address: its link follows
+// what it proves to have sent.
+//
+// A node has one link to a peer. If it comes to a second, from another address, the later one stands, since the earlier
+// may be of a process that is gone. Only if it is the same process that both have called, each at an address that the
+// other does not call from, the one that the node with the lower id has called stands, so that both keep the same.
 package transportudp
 
 import (
@@ -47,5 +55,12 @@ func (udp) Open(_ context.Context, host plugin.Host, req plugin.OpenRequest) (an
 	if err != nil {
 		return nil, fmt.Errorf("open transport-udp: %w", err)
 	}
-	return newNode(set, host), nil
+	if set.Mode == modePlain {
+		return newPlainNode(set, host), nil
+	}
+	n, err := newNode(set, host)
+	if err != nil {
+		return nil, fmt.Errorf("open transport-udp: %w", err)
+	}
+	return n, nil
 }

@@ -33,6 +33,9 @@ type probe struct {
 	trips []time.Duration
 	seen  []bool
 	all   chan struct{} // closed when every echo has been answered
+	// latest is the last one that was answered, overtaken how many were answered after a later one.
+	latest    uint64
+	overtaken int
 }
 
 func (p *probes) add(b *probe) {
@@ -60,13 +63,17 @@ func (p *probes) echoed(number uint64, now time.Time) {
 			continue
 		}
 		b.seen[i] = true
+		if i < b.latest {
+			b.overtaken++
+		}
+		b.latest = max(b.latest, i)
 		if b.trips = append(b.trips, now.Sub(b.sent[i])); len(b.trips) == len(b.seen) {
 			close(b.all)
 		}
 	}
 }
 
-// Probe sends echoes on the control lane, one a millisecond, and waits for the answers.
+// Probe sends echoes on the control lane, one a millisecond, and waits for the answers. Then it measures the goodput.
 func (n *node) Probe(ctx context.Context, id transport.PeerID, datagrams int) (transport.LinkReport, error) {
 	var none transport.LinkReport
 	if err := ctx.Err(); err != nil {
@@ -124,8 +131,12 @@ func (n *node) Probe(ctx context.Context, id transport.PeerID, datagrams int) (t
 	}
 	n.probes.mu.Lock()
 	trips := slices.Clone(b.trips)
+	overtaken := b.overtaken
 	n.probes.mu.Unlock()
-	return report(trips, datagrams), nil
+	r := report(trips, datagrams)
+	r.Reordered = overtaken
+	n.measureGoodput(ctx, id, &r)
+	return r, nil
 }
 
 func report(trips []time.Duration, sent int) transport.LinkReport {

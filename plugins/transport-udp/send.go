@@ -12,32 +12,37 @@ import (
 
 // hashAbove is the payload size from which a message may be large on every path. Its digest is made once for all
 // receivers and with no lock held.
-const hashAbove = 16 << 10
+const hashAbove = 1 << 10
 
 // send queues a message for each of its receivers.
 func (n *node) send(k *link, out transport.Outgoing) error {
 	if err := out.Check(); err != nil {
 		return err
 	}
-	var buf [2][16]netip.AddrPort
-	addrs := [2][]netip.AddrPort{buf[0][:0], buf[1][:0]}
+	var buf [16]netip.AddrPort
+	var bulkBuf [16]*peer
+	addrs, peers := buf[:0], bulkBuf[:0]
 	n.mu.Lock()
 	if n.closed || !n.inbox[k.lane].current(k) {
 		n.mu.Unlock()
 		return fmt.Errorf("send on the %s lane: %w", k.lane, transport.ErrClosed)
 	}
-	loops := n.loops
+	control := n.loops[0]
 	for _, id := range out.Peers {
-		if p := n.peers[id]; p != nil && p.up {
-			at := k.lane
-			if !p.addr[1].IsValid() { // the peer has a single lane
-				at = transport.Control
-			}
-			addrs[at] = append(addrs[at], p.addr[at])
+		switch p := n.peers[id]; {
+		case p == nil || !p.up:
+		case k.lane == transport.Bulk && p.linked():
+			peers = append(peers, p)
+		default: // also for bulk, if the peer has a single lane
+			addrs = append(addrs, p.addr[0])
 		}
 	}
+	bulks := make([]*bulk, len(peers))
+	for i, p := range peers {
+		bulks[i] = p.bulk
+	}
 	n.mu.Unlock()
-	if len(addrs[0])+len(addrs[1]) == 0 {
+	if len(addrs)+len(peers) == 0 {
 		return nil
 	}
 	m := conn.Message{Channel: out.Channel, Priority: out.Priority, Payload: out.Payload}
@@ -45,14 +50,11 @@ func (n *node) send(k *link, out transport.Outgoing) error {
 		sum := sha256.Sum256(m.Payload)
 		m.Digest = &sum
 	}
-	if len(addrs[0]) > 0 {
-		give(loops[0], addrs[0], m)
+	if len(addrs) > 0 {
+		give(control, addrs, m)
 	}
-	if len(addrs[1]) > 0 {
-		// In turn with the tasks that open the peers' bulk lanes, so that what follows an event is not sent ahead of them.
-		to := append([]netip.AddrPort(nil), addrs[1]...)
-		n.tasks.add(func() { give(loops[1], to, m) })
-		n.tasks.run()
+	for i, p := range peers {
+		n.sendBulk(p, bulks[i], m)
 	}
 	return nil
 }

@@ -4,8 +4,11 @@ import (
 	"context"
 	"net"
 
-	"golang.org/x/sys/unix"
+	"github.com/paloalto-chain/paloalto/plugins/transport-udp/udpio"
 )
+
+// socketBuffer is what is asked of the kernel for each direction of a socket, in bytes. It may grant less.
+const socketBuffer = 4 << 20
 
 // openSocket opens a UDP socket with large buffers. It sets no SO_REUSEADDR: a UDP port is free the moment its process is
 // gone, however it ended, and with that option two processes could share one and take each other's datagrams.
@@ -22,15 +25,4 @@ func openSocket(ctx context.Context, address string) (*net.UDPConn, error) {
 }
 
 // receiveBuffer returns what the kernel has granted, in bytes.
-func receiveBuffer(sock *net.UDPConn) int {
-	size := 0
-	raw, err := sock.SyscallConn()
-	if err == nil {
-		_ = raw.Control(func(fd uintptr) {
-			if n, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF); err == nil {
-				size = n
-			}
-		})
-	}
-	return size
-}
+func receiveBuffer(sock *net.UDPConn) int { return udpio.ReceiveBuffer(sock) }

@@ -17,9 +17,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // fast are settings with which a test does not wait for seconds.
 const fast = `{"connect_interval": 50000000, "heartbeat": 100000000, "silence": 2000000000}`
 
-// openNode opens an instance as a host does.
-func openNode(config string) (*node, error) {
-	v, err := Plugin().Open(context.Background(), nil, plugin.OpenRequest{Kind: plugin.Transport, Config: []byte(config)})
+// openNode opens the instance of the node of a name as a host does.
+func openNode(name, config string) (*node, error) {
+	v, err := Plugin().Open(context.Background(), transporttest.Host(name), plugin.OpenRequest{Kind: plugin.Transport, Config: []byte(config)})
 	if err != nil {
 		return nil, fmt.Errorf("open: %w", err)
 	}
@@ -27,8 +27,8 @@ func openNode(config string) (*node, error) {
 }
 
 func factory() transporttest.Factory {
-	return transporttest.Factory{Open: func() (transport.Transport, func() error, error) {
-		n, err := openNode(fast)
+	return transporttest.Factory{Authenticates: true, Open: func(name string) (transport.Transport, func() error, error) {
+		n, err := openNode(name, fast)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -3,6 +3,7 @@ package conformance
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/paloalto-chain/paloalto/sdk/consensus/consensustest"
 	"github.com/paloalto-chain/paloalto/sdk/module/moduletest"
@@ -74,11 +75,17 @@ func TestVM(t *testing.T) {
 	}))
 }
 
+// TestTransport runs both modes, with settings with which a test does not wait for seconds. Only in mode noise nodes know each other.
 func TestTransport(t *testing.T) {
 	slow(t)
-	// Settings with which a test does not wait for seconds.
-	transporttest.Run(t, plugintest.Transport(start(t, "transport-udp"),
-		config(`{"connect_interval":50000000,"heartbeat":100000000,"silence":2000000000}`)))
+	for mode, authenticates := range map[string]bool{"noise": true, "plain": false} {
+		t.Run(mode, func(t *testing.T) {
+			f := plugintest.Transport(start(t, "transport-udp"), config(`{"mode":%q,"connect_interval":50000000,"heartbeat":100000000,"silence":2000000000,`+
+				`"retransmit_initial":50000000,"retransmit_limit":200}`, mode), authenticates)
+			f.Patience = time.Minute
+			transporttest.Run(t, f)
+		})
+	}
 }
 
 func TestConsensus(t *testing.T) {

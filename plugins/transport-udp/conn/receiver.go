@@ -2,32 +2,29 @@ package conn
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"fmt"
-	"hash"
+	"math/bits"
 	"time"
 
 	"github.com/paloalto-chain/paloalto/plugins/transport-udp/wire"
 )
 
-// firstBuffer is what is allocated for a large message before any of it has come, in bytes; from there the buffer grows
-// sixteenfold, so that an announcement alone costs a peer more than it costs here.
-const firstBuffer = 64 << 10
+// confirmEvery is how many datagrams one confirmation serves at most, if they come fast enough.
+const confirmEvery = 16
 
 // receiver is the receiving half of a session.
 type receiver struct {
 	expected uint32
-	early    int // messages that wait for those before them
-	slots    map[uint32]slot
-	closed   bool // the receive queue is full
+	early    int                          // numbers after expected that have arrived
+	have     [(MaxWindow + 1) / 64]uint64 // which, by number modulo 128
+	slots    map[uint32]slot              // of an ordered connection: what waits for what is before it
 
-	confirm    bool
+	confirm    bool // something is to be confirmed
 	confirmID  wire.ID
 	confirmSeq uint8
-
-	assemblies []*assembly
-	assembled  int // bytes announced by them
-	channel    string
+	confirmAt  Time
+	unanswered int  // datagrams since the last confirmation
+	told       bool // the last confirmation said that there is no room
 }
 
 type slot struct {
@@ -35,35 +32,62 @@ type slot struct {
 	body []byte
 }
 
-// assembly is a large message that is arriving.
-type assembly struct {
-	wire.File
-	channel string
-	buf     []byte
-	hash    hash.Hash
-	last    Time // of its last progress
+func newReceiver() receiver { return receiver{expected: 1, confirmAt: never} }
+
+func (r *receiver) has(number uint32) bool {
+	i := number % (MaxWindow + 1)
+	return r.have[i/64]>>(i%64)&1 == 1
 }
 
-func newReceiver(closed bool) receiver {
-	return receiver{expected: 1, closed: closed, slots: map[uint32]slot{}}
+func (r *receiver) mark(number uint32, have bool) {
+	i := number % (MaxWindow + 1)
+	if have {
+		r.have[i/64] |= 1 << (i % 64)
+		r.early++
+	} else {
+		r.have[i/64] &^= 1 << (i % 64)
+		r.early--
+	}
 }
 
 // confirmation returns the body of a confirmation, valid until the next call.
 func (c *Conn) confirmation() []byte {
 	r := &c.rcv
-	conf := wire.Confirmation{Expected: r.expected, Window: uint8(min(c.cfg.Window, MaxWindow))}
-	if r.closed {
-		conf.Window = 0
-	}
-	var bits [wire.MaxBits]byte
-	for i, left := 1, r.early; left > 0 && i < MaxWindow; i++ {
-		if _, ok := r.slots[r.expected+uint32(i)]; ok {
-			bits[(i-1)/8] |= 1 << ((i - 1) % 8)
-			conf.Bits = bits[:(i-1)/8+1]
-			left--
+	conf := wire.Confirmation{Expected: r.expected}
+	c.group.mu.Lock()
+	conf.Window = uint8(c.group.window(min(c.cfg.Window, MaxWindow)))
+	c.group.mu.Unlock()
+	r.told = conf.Window == 0
+	var set [wire.MaxBits]byte
+	if r.early > 0 {
+		// Bits of the numbers after expected: the ring, turned.
+		k := (r.expected + 1) % (MaxWindow + 1)
+		lo, hi := r.have[0], r.have[1]
+		if k >= 64 {
+			lo, hi = hi, lo
 		}
+		if k %= 64; k > 0 {
+			lo, hi = lo>>k|hi<<(64-k), hi>>k|lo<<(64-k)
+		}
+		n := bits.Len64(hi) + 64
+		if hi == 0 {
+			n = bits.Len64(lo)
+		}
+		for i := range 8 {
+			set[i], set[8+i] = byte(lo>>(8*i)), byte(hi>>(8*i))
+		}
+		conf.Bits = set[:(n+7)/8]
 	}
 	return conf.Append(c.scratch[:0])
+}
+
+// confirmDelay is how long a confirmation may wait for others to be confirmed together: a quarter of a round trip, if it is
+// known.
+func (c *Conn) confirmDelay() time.Duration {
+	if rtt := c.snd.rtt.smooth; rtt > 0 {
+		return min(rtt/4, ackDelay)
+	}
+	return ackDelay / 4
 }
 
 // receive handles a message that wants confirmation.
@@ -76,206 +100,111 @@ func (c *Conn) receive(now Time, h wire.Header, b []byte) error {
 	if uint8(number) != h.Seq {
 		return fmt.Errorf("%w: number %d in the body and %d in the header", wire.ErrMalformed, number, h.Seq)
 	}
-	r.confirm, r.confirmID, r.confirmSeq = true, h.ID.Confirmation(), h.Seq
+	c.lastData = now
 	ahead := int32(number - r.expected)
-	switch {
-	case ahead < 0: // received before; the confirmation was lost
-		return nil
-	case ahead >= MaxWindow || r.closed: // not taken, so not confirmed either
-		r.confirmID, r.confirmSeq = wire.DataOK, uint8(r.expected-1)
-		return nil
-	case ahead > 0:
-		if _, ok := r.slots[number]; !ok {
-			r.slots[number] = slot{h.ID, bytes.Clone(b)}
-			r.early++
-		}
-		return nil
+	if r.unanswered++; !r.confirm {
+		r.confirm, r.confirmAt = true, now+c.confirmDelay()
 	}
-	if _, ok := r.slots[number]; ok { // it was waiting when the queue was full
-		return c.drain(now)
-	}
-	if err := c.take(now, h.ID, b); err != nil {
-		return err
-	}
-	r.expected++
-	return c.drain(now)
-}
-
-// drain takes the messages whose turn has come.
-func (c *Conn) drain(now Time) error {
-	r := &c.rcv
-	for r.early > 0 && !r.closed {
-		s, ok := r.slots[r.expected]
-		if !ok {
+	if ahead < 0 || ahead < MaxWindow && r.has(number) { // received before; a copy, or the confirmation was lost
+		if r.confirmID = h.ID.Confirmation(); h.Confirm == wire.Retransmits && !c.shared {
+			r.confirmSeq = h.Seq // copies are usual there
 			return nil
 		}
-		delete(r.slots, r.expected)
-		r.early--
-		if err := c.take(now, s.id, s.body); err != nil {
+		r.confirmSeq, r.confirmAt = h.Seq, now
+		return nil
+	}
+	taken := false
+	switch {
+	case ahead >= MaxWindow:
+	case ahead > 0 && !c.shared:
+		taken = c.keep(number, h.ID, b)
+	default:
+		if taken, err = c.group.take(now, c, h.ID, b); err != nil {
 			return err
 		}
+	}
+	if !taken { // so not confirmed either
+		r.confirmID, r.confirmSeq, r.confirmAt = wire.DataOK, uint8(r.expected-1), now
+		return nil
+	}
+	r.confirmID, r.confirmSeq = h.ID.Confirmation(), h.Seq
+	if ahead > 0 {
+		if r.unanswered == 1 || !r.has(number-1) && ahead > 1 || r.early == 0 { // a gap opens
+			r.confirmAt = now
+		}
+		r.mark(number, true)
+		return nil
+	}
+	if r.early > 0 { // a gap closes
+		r.confirmAt = now
+	}
+	r.expected++
+	return c.advance(now)
+}
+
+// keep lets a message of an ordered connection wait for those before it.
+func (c *Conn) keep(number uint32, id wire.ID, b []byte) bool {
+	c.group.mu.Lock()
+	closed := c.group.closed
+	c.group.mu.Unlock()
+	if closed {
+		return false
+	}
+	if c.rcv.slots == nil {
+		c.rcv.slots = map[uint32]slot{}
+	}
+	c.rcv.slots[number] = slot{id, bytes.Clone(b)}
+	return true
+}
+
+// advance goes on past what has arrived already.
+func (c *Conn) advance(now Time) error {
+	r := &c.rcv
+	for r.early > 0 && r.has(r.expected) {
+		if !c.shared {
+			s := r.slots[r.expected]
+			ok, err := c.group.take(now, c, s.id, s.body)
+			if err != nil || !ok {
+				return err
+			}
+			delete(r.slots, r.expected)
+		}
+		r.mark(r.expected, false)
 		r.expected++
 	}
 	return nil
 }
 
-// take handles a message in its turn.
-func (c *Conn) take(now Time, id wire.ID, b []byte) error {
-	switch id {
-	case wire.Data:
-		if len(b) == 0 {
-			return fmt.Errorf("%w: empty DATA", wire.ErrMalformed)
-		}
-		switch kind, b := wire.DataKind(b[0]), b[1:]; kind {
-		case wire.Messages:
-			return c.takeMessages(b)
-		case wire.Piece:
-			return c.takePiece(now, b)
-		default:
-			return fmt.Errorf("%w: DATA of kind %d", wire.ErrMalformed, kind)
-		}
-	case wire.FileName:
-		return c.takeFile(now, b)
-	case wire.DataOver:
-		return c.takeOver(b)
-	case wire.Start, wire.Stop, wire.Result, wire.TestOver: // a measurement of the plain mode means nothing here
-		return nil
-	}
-	return fmt.Errorf("%w: %s in the session", wire.ErrMalformed, id)
-}
-
-func (c *Conn) takeMessages(b []byte) error {
-	for {
-		channel, payload, rest, err := wire.NextMessage(b)
-		if err != nil {
-			return err
-		}
-		if len(channel) > MaxChannel {
-			return fmt.Errorf("%w: channel of %d bytes", wire.ErrMalformed, len(channel))
-		}
-		c.deliver(channel, append(make([]byte, 0, len(payload)), payload...))
-		if b = rest; len(b) == 0 {
-			return nil
-		}
-	}
-}
-
-func (c *Conn) deliver(channel []byte, payload []byte) {
+// reopen goes on after the core has taken something, and tells the peer that there is room.
+func (c *Conn) reopen(now Time) {
 	r := &c.rcv
-	if r.channel != string(channel) { // mostly it is the same as before, and no new string is needed
-		r.channel = string(channel)
+	if !r.told {
+		return
 	}
-	d := Delivery{From: c.addr, Channel: r.channel, Payload: payload, after: len(c.out.Events)}
-	c.held += d.Size()
-	r.closed = r.closed || c.held >= c.cfg.ReceiveQueue
-	c.out.Delivered = append(c.out.Delivered, d)
+	c.group.mu.Lock()
+	closed := c.group.closed
+	c.group.mu.Unlock()
+	if closed {
+		return
+	}
+	if err := c.advance(now); err != nil {
+		c.breach(now, err.Error())
+		return
+	}
+	if !r.confirm {
+		r.confirmID, r.confirmSeq = wire.DataOK, uint8(r.expected-1)
+	}
+	r.confirm, r.confirmAt = true, now
+}
+
+// confirmDue tells whether the confirmation has to go out now.
+func (r *receiver) confirmDue(now Time) bool {
+	return r.confirm && (r.unanswered >= confirmEvery || now >= r.confirmAt)
 }
 
 // Release says that delivered messages of that size have been consumed.
 func (c *Conn) Release(now Time, size int) {
-	c.held = max(c.held-size, 0)
-	r := &c.rcv
-	if !c.up || !r.closed || c.held > c.cfg.ReceiveQueue*3/4 {
-		return
+	if c.group != nil {
+		c.group.Release(now, size)
 	}
-	r.closed = false
-	for _, a := range r.assemblies {
-		a.last = now
-	}
-	if err := c.drain(now); err != nil {
-		c.end(now, err.Error(), wire.NumMissMatch, true, c.cfg.ConnectInterval)
-		return
-	}
-	r.confirm, r.confirmID, r.confirmSeq = true, wire.DataOK, uint8(r.expected-1)
 }
-
-func (c *Conn) takeFile(now Time, b []byte) error {
-	r := &c.rcv
-	f, err := wire.ParseFile(b)
-	switch {
-	case err != nil:
-		return err
-	case f.Length > MaxMessage || len(f.Channel) > MaxChannel:
-		return fmt.Errorf("%w: a message of %d bytes on a channel of %d", wire.ErrMalformed, f.Length, len(f.Channel))
-	case len(r.assemblies) >= maxAssemblies || r.assembled+int(f.Length) > maxAssembly:
-		return fmt.Errorf("%w: %d large messages of %d bytes at once", wire.ErrMalformed, len(r.assemblies)+1, r.assembled+int(f.Length))
-	case r.find(f.Message) >= 0:
-		return fmt.Errorf("%w: message %d is announced twice", wire.ErrMalformed, f.Message)
-	}
-	a := &assembly{File: f, channel: string(f.Channel), hash: sha256.New(), last: now}
-	a.Channel = nil
-	a.buf = make([]byte, 0, min(int(f.Length), firstBuffer))
-	r.assemblies = append(r.assemblies, a)
-	r.assembled += int(f.Length)
-	return nil
-}
-
-// find returns the index of an assembly, or -1.
-func (r *receiver) find(message uint32) int {
-	for i, a := range r.assemblies {
-		if a.Message == message {
-			return i
-		}
-	}
-	return -1
-}
-
-func (c *Conn) takePiece(now Time, b []byte) error {
-	message, offset, data, err := wire.ParsePiece(b)
-	if err != nil {
-		return err
-	}
-	i := c.rcv.find(message)
-	if i < 0 {
-		return fmt.Errorf("%w: piece of message %d, which was not announced", wire.ErrMalformed, message)
-	}
-	a := c.rcv.assemblies[i]
-	if int(offset) != len(a.buf) || len(data) > int(a.Length)-len(a.buf) {
-		return fmt.Errorf("%w: piece of %d bytes at %d after %d of %d", wire.ErrMalformed, len(data), offset, len(a.buf), a.Length)
-	}
-	if need := len(a.buf) + len(data); need > cap(a.buf) {
-		size := max(16*cap(a.buf), need)
-		a.buf = append(make([]byte, 0, min(size, int(a.Length))), a.buf...)
-	}
-	a.buf = append(a.buf, data...)
-	a.hash.Write(data)
-	a.last = now
-	return nil
-}
-
-func (c *Conn) takeOver(b []byte) error {
-	message, err := wire.ParseOver(b)
-	if err != nil {
-		return err
-	}
-	r := &c.rcv
-	i := r.find(message)
-	if i < 0 {
-		return fmt.Errorf("%w: end of message %d, which was not announced", wire.ErrMalformed, message)
-	}
-	a := r.assemblies[i]
-	if len(a.buf) != int(a.Length) {
-		return fmt.Errorf("%w: message %d ends after %d of %d bytes", wire.ErrMalformed, message, len(a.buf), a.Length)
-	}
-	if sum := a.hash.Sum(nil); !bytes.Equal(sum, a.Digest[:]) {
-		return fmt.Errorf("%w: message %d has the digest %x, %x was announced", wire.ErrMalformed, message, sum, a.Digest)
-	}
-	r.assemblies = append(r.assemblies[:i], r.assemblies[i+1:]...)
-	r.assembled -= int(a.Length)
-	c.deliver([]byte(a.channel), a.buf)
-	return nil
-}
-
-// deadline is when the first of the large messages will have made no progress for too long.
-func (r *receiver) deadline(timeout time.Duration) Time {
-	t := never
-	if r.closed { // then it is this end that does not let it
-		return t
-	}
-	for _, a := range r.assemblies {
-		t = min(t, a.last+timeout)
-	}
-	return t
-}
-
-func (r *receiver) stalled(now Time, timeout time.Duration) bool { return now >= r.deadline(timeout) }

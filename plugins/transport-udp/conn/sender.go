@@ -5,60 +5,62 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/paloalto-chain/paloalto/plugins/transport-udp/stripe"
 	"github.com/paloalto-chain/paloalto/plugins/transport-udp/wire"
 )
 
 const (
 	// minDatagram is the smallest that a peer may ask for; it has room for a FILENAME with the longest channel.
 	minDatagram = 512
-	// The congestion window, in datagrams. Its floor is not one: a few lost datagrams on a bad path must not stop votes.
-	initialCongestion = 32
-	minCongestion     = 16
-	// decrease is what a loss leaves of the congestion window.
-	decrease = 0.7
-	// reordering is how many later transmissions must be confirmed before one is taken for lost.
-	reordering = 3
+	// datagramOverhead is what a datagram has besides its frame, in bytes.
+	datagramOverhead = wire.Overhead + wire.NumberSize
+	// The floors of the window, in datagrams. That of control is not one: a few lost datagrams on a bad path must not stop votes.
+	minCount        = 4
+	minControlCount = 16
+	// A control datagram goes out twice while the path loses some: each loss arms so many copies, as long as so few are
+	// under way. A lost vote costs a round trip, a copy costs a few hundred bytes.
+	copiesPerLoss = 1000
+	copiesFlying  = 64
 )
+
+// frameRoom is how much a datagram of that size has for a frame.
+func frameRoom(datagram int) int { return datagram - datagramOverhead }
 
 // flight is a message that was given a number.
 type flight struct {
-	id      wire.ID
-	metaLen uint8
-	meta    [wire.PieceHeaderSize]byte
-	body    []byte
+	frame   stripe.Frame
+	mark    mark
+	size    int32
 	sent    Time
 	tx      uint64 // number of its last transmission among all of the session
 	firstTx uint64
 	again   bool // it was sent more than once
+	tail    bool // of these, the last time only since nothing was heard
 	acked   bool
 	lost    bool
 }
 
 // sender is the sending half of a session.
 type sender struct {
-	queue queue
-
 	base, next  uint32 // numbers from base up to next are in flight
-	flights     [256]flight
+	flights     *[MaxWindow + 1]flight
 	outstanding int // of these, neither confirmed nor known to be lost
 	lost        int
 	window      int // what the peer has room for, from base on
 	tx          uint64
-	ackedTx     uint64 // latest transmission that is known to have arrived
+	stuck       bool // see Group.exhausted
+	rack        rack
+	rtt         estimate
+	copies      int
 
-	congestion float64
-	threshold  float64 // of slow start
-	recovery   uint64  // losses of earlier transmissions have been answered
-	limited    bool    // the congestion window was what stopped the last pump
-
-	srtt, variance time.Duration
-	rto            time.Duration
-	timeouts       int // in a row
-	timer          Time
+	timer    Time // of what is not confirmed
+	backoff  int  // doublings of the timer
+	timeouts int  // in a row
+	paced    Time // when pacing lets more go, or never
 }
 
 func newSender(cfg Config) sender {
-	return sender{base: 1, next: 1, window: cfg.Window, congestion: initialCongestion, threshold: MaxWindow, rto: cfg.RetransmitInitial, timer: never}
+	return sender{base: 1, next: 1, flights: new([MaxWindow + 1]flight), window: cfg.Window, rack: rack{mult: 1, at: never}, timer: never, paced: never}
 }
 
 // last is the number of the last message that wanted confirmation.
@@ -66,105 +68,194 @@ func (s *sender) last() uint8 { return uint8(s.next - 1) }
 
 func (s *sender) span() int { return int(s.next - s.base) }
 
-// Send queues a message. Without a session it is dropped, or kept for the session that is called for if Config.Early is set.
+// at returns the flight of a number that is in flight.
+func (s *sender) at(seq uint32) *flight { return &s.flights[seq%(MaxWindow+1)] }
+
+// Send queues a message of a connection that is in no group. Without a session it is dropped.
 func (c *Conn) Send(m Message) {
-	if n := len(m.Payload) + overhead; !c.up && c.cfg.Early && c.dialled && (c.earlyBytes == 0 || c.earlyBytes+n <= c.cfg.SendQueue) {
-		c.early = append(c.early, m)
-		c.earlyBytes += n
-		return
-	}
-	if !c.up || len(m.Payload) > MaxMessage || len(m.Channel) > MaxChannel {
+	if !c.up || c.shared || len(m.Payload) > MaxMessage || len(m.Channel) > MaxChannel {
 		c.event(Event{Kind: Dropped, Count: 1, Reason: "there is no connection, or the message is too large"})
 		return
 	}
-	if n := c.snd.queue.push(m, c.room()-1, c.cfg.SendQueue); n > 0 {
-		c.event(Event{Kind: Dropped, Count: n, Reason: "the send queue is full"})
+	dropped, flow := c.group.Send(m)
+	if dropped > 0 {
+		c.event(Event{Kind: Dropped, Count: dropped, Reason: "the send queue is full"})
+	}
+	c.tellFlow(flow)
+}
+
+func (c *Conn) tellFlow(f Flow) {
+	switch f {
+	case Full:
+		c.event(Event{Kind: QueueFull})
+	case Room:
+		c.event(Event{Kind: QueueRoom})
 	}
 }
 
-// room is how much a datagram has after tag and number.
-func (c *Conn) room() int { return c.datagram - wire.HeaderSize - wire.TagSize - wire.NumberSize }
+// room is how much a datagram has for a frame.
+func (c *Conn) room() int { return frameRoom(c.datagram) }
 
-// Queued returns the bytes that wait to be sent.
-func (c *Conn) Queued() int { return c.snd.queue.bytes }
+// window is how many numbers this end lets be in flight. The kernel counts a datagram for up to twice its length: a window
+// that fits the buffer of a socket on the same machine loses nothing there.
+func (c *Conn) window() int {
+	w := min(c.cfg.Window, MaxWindow)
+	if c.cfg.Buffer > 0 {
+		w = min(w, max(c.cfg.Buffer/(2*c.datagram), 16))
+	}
+	return w
+}
 
-// pump sends again what was lost, then what waits, as far as the windows allow.
+// Queued returns the bytes that wait to be sent or are under way.
+func (c *Conn) Queued() int {
+	if c.group == nil {
+		return 0
+	}
+	return c.group.Stats(0).Queued
+}
+
+// pump sends again what was lost, then what waits, as far as windows and pacing allow.
 func (c *Conn) pump(now Time) {
 	s := &c.snd
-	for seq := s.base; s.lost > 0 && s.outstanding < int(s.congestion) && seq != s.next; seq++ {
-		if f := &s.flights[uint8(seq)]; f.lost {
-			f.lost, f.again = false, true
-			s.lost--
-			c.transmit(now, seq, wire.Retransmits)
+	s.paced = never
+	for seq := s.base; s.lost > 0 && seq != s.next; seq++ {
+		f := s.at(seq)
+		if !f.lost {
+			continue
 		}
-	}
-	s.limited = false
-	// A closed window still lets one message through: its confirmation tells when the window opens.
-	for s.span() < min(c.cfg.Window, MaxWindow, max(s.window, 1)) {
-		if s.outstanding >= int(s.congestion) {
-			s.limited = true
+		if c.tooLong(f) {
+			continue
+		}
+		switch v, at := c.group.again(now, f, false); v {
+		case congested, early:
+			s.paced = at
 			return
 		}
-		f := &s.flights[uint8(s.next)]
+		f.lost, f.again, f.tail = false, true, false
+		s.lost--
+		c.transmit(now, seq, wire.Retransmits)
+	}
+	// A closed window still lets one message through: its confirmation tells when the window opens.
+	for s.span() < min(c.window(), max(s.window, 1)) {
+		f := s.at(s.next)
 		*f = flight{}
-		if !s.queue.next(f, c.room()) {
+		v, at, flow := c.group.pull(now, f, c.room())
+		c.tellFlow(flow)
+		if v == early {
+			s.paced = at
+		}
+		if v != sending {
+			c.unstick()
+			if v != empty && c.shared {
+				c.crowded(c.group.crowding(c.window() * c.datagram))
+			}
 			return
 		}
 		f.firstTx = s.tx + 1
 		s.next++
 		c.transmit(now, s.next-1, wire.Wanted)
+		if s.copies > 0 && s.outstanding <= copiesFlying && f.size <= 1200 {
+			s.copies--
+			c.put(now, s.next-1, wire.Retransmits)
+		}
 	}
+	if !c.shared || s.window == 0 {
+		return
+	}
+	stuck, kick, want := c.group.exhausted(s.stuck, c.window()*c.datagram)
+	s.stuck = stuck
+	if kick {
+		c.event(Event{Kind: Kick})
+	}
+	c.crowded(want)
+}
+
+func (c *Conn) crowded(want int) {
+	if want > 0 {
+		c.event(Event{Kind: Crowded, Count: want})
+	}
+}
+
+func (c *Conn) unstick() {
+	if c.snd.stuck {
+		c.snd.stuck = false
+		c.group.unstuck()
+	}
+}
+
+// tooLong handles a lost message that is larger than the path allows by now: its frame goes back to the group and
+// something empty takes its number, which the peer waits for. In order that would come too early, but only lanes of a group,
+// which have no order, change their datagrams' size.
+func (c *Conn) tooLong(f *flight) bool {
+	if !c.shared || f.frame.Len() <= c.room() {
+		return false
+	}
+	g := c.group
+	g.mu.Lock()
+	g.snd.Return(&f.frame)
+	g.mu.Unlock()
+	f.frame = stripe.Frame{ID: wire.Data, Body: []byte{byte(wire.Void)}}
+	f.size = int32(f.frame.Len() + datagramOverhead)
+	return false
 }
 
 func (c *Conn) transmit(now Time, seq uint32, confirm uint8) {
 	s := &c.snd
-	f := &s.flights[uint8(seq)]
+	f := s.at(seq)
 	s.tx++
 	f.tx, f.sent = s.tx, now
 	s.outstanding++
 	if s.timer == never {
-		s.timer = now + s.rto
+		s.timer = now + c.probeTime()
 	}
-	tail := append(binary.BigEndian.AppendUint32(c.scratch[:0], seq), f.meta[:f.metaLen]...)
-	c.emitTagged(now, wire.Header{ID: f.id, Confirm: confirm, Seq: uint8(seq)}, tail, f.body)
+	c.lastData = now
+	c.put(now, seq, confirm)
+}
+
+// put emits the datagram of a number.
+func (c *Conn) put(now Time, seq uint32, confirm uint8) {
+	f := c.snd.at(seq)
+	tail := append(binary.BigEndian.AppendUint32(c.scratch[:0], seq), f.frame.Meta()...)
+	c.emitTagged(now, wire.Header{ID: f.frame.ID, Confirm: confirm, Seq: uint8(seq)}, tail, f.frame.Body)
 }
 
 // confirmed handles a confirmation. One that confirms what was never sent, or is older than what is known, is ignored.
 func (c *Conn) confirmed(now Time, conf wire.Confirmation) {
-	s := &c.snd
+	s, g := &c.snd, c.group
 	ahead := int(conf.Expected - s.base)
 	if ahead > s.span() {
 		return
 	}
 	s.timeouts = 0
-	newly, sample := 0, time.Duration(-1)
-	ack := func(seq uint32) {
-		f := &s.flights[uint8(seq)]
-		if f.acked {
-			return
-		}
-		newly++
-		if f.lost {
-			s.lost--
-		} else {
-			s.outstanding--
-		}
-		tx := f.firstTx
-		if !f.again {
-			sample = now - f.sent
-		} else if s.srtt > 0 && now-f.sent >= s.srtt/2 { // soon after a retransmission it is the first that was confirmed
-			tx = f.tx
-		}
-		s.ackedTx = max(s.ackedTx, tx)
-		f.acked, f.lost, f.body = true, false, nil
-	}
+	var last flight // of those confirmed, the one that was sent last
+	newly, bytes, trip := 0, 0, time.Duration(-1)
+	g.mu.Lock()
 	for ; s.base != conf.Expected; s.base++ {
-		ack(s.base)
+		if f := s.at(s.base); !f.acked {
+			newly++
+			bytes += int(f.size)
+			trip = c.ack(now, f, &last, trip)
+		}
 	}
 	for i := 1; i < s.span() && i <= 8*len(conf.Bits); i++ {
 		if conf.Has(i) {
-			ack(s.base + uint32(i))
+			if f := s.at(s.base + uint32(i)); !f.acked {
+				newly++
+				bytes += int(f.size)
+				trip = c.ack(now, f, &last, trip)
+			}
 		}
+	}
+	if trip >= 0 {
+		s.rtt.measure(trip)
+		g.stats.RTT, g.stats.Variance, g.stats.Datagram = s.rtt.smooth, s.rtt.variance, c.datagram
+	}
+	if newly > 0 && last.tx > 0 {
+		g.path.update(now, last.mark, last.sent, trip, bytes)
+	}
+	flow := Same
+	if newly > 0 {
+		flow = g.flow()
 	}
 	if s.window == 0 && conf.Window > 0 { // what was sent into the closed window was not taken
 		for seq := s.base; seq != s.next; seq++ {
@@ -172,83 +263,74 @@ func (c *Conn) confirmed(now Time, conf wire.Confirmation) {
 		}
 	}
 	s.window = int(conf.Window)
-	if newly == 0 {
-		return
+	if newly > 0 {
+		s.backoff = 0
+		if s.timer = never; s.span() > 0 {
+			s.timer = now + c.probeTime()
+		}
 	}
-	if sample >= 0 {
-		s.measure(sample)
-	}
-	s.rto = s.timeoutFor(c.cfg)
-	if s.timer = never; s.span() > 0 {
-		s.timer = now + s.rto
-	}
-	if !c.detect() {
-		s.grow(newly)
-	}
+	c.detect(now)
+	g.mu.Unlock()
+	c.tellFlow(flow)
 }
 
-// lose marks a message as lost. It returns false if it is not outstanding.
+// ack confirms one message, with the group locked. It returns the round trip, or the one given if this one tells none.
+func (c *Conn) ack(now Time, f *flight, last *flight, trip time.Duration) time.Duration {
+	s, g := &c.snd, c.group
+	if f.lost {
+		s.lost--
+	} else {
+		s.outstanding--
+	}
+	g.path.arrive(int(f.size), !f.lost)
+	n := g.snd.Confirm(&f.frame)
+	g.stats.SentBytes += uint64(n)
+	g.rates[0].add(now, n)
+	fresh := true // it was the last transmission that was confirmed
+	switch {
+	case !f.again:
+		trip = now - f.sent
+		s.rack.overtaken(f, now-f.sent)
+	case f.lost || s.rtt.smooth == 0 || now-f.sent < s.rtt.least*3/4: // it was the first after all, which was only late
+		fresh = false
+		if !f.lost && !f.tail && s.rtt.smooth > 0 {
+			s.rack.spurious()
+		}
+	}
+	if fresh {
+		s.rack.arrived(f, now)
+		if f.tx > last.tx {
+			*last = *f
+		}
+	}
+	f.acked, f.lost = true, false
+	return trip
+}
+
+// lose marks a message as lost, with the group locked. It returns false if it is not outstanding.
 func (c *Conn) lose(seq uint32) bool {
-	f := &c.snd.flights[uint8(seq)]
+	f := c.snd.at(seq)
 	if f.acked || f.lost {
 		return false
 	}
 	f.lost = true
 	c.snd.lost++
 	c.snd.outstanding--
+	c.group.path.lose(int(f.size))
 	return true
 }
 
-// detect finds messages that were overtaken by later ones, and answers with a smaller congestion window, once for what
-// was under way together. It returns whether there were any.
-func (c *Conn) detect() bool {
-	s := &c.snd
-	lost, cut := false, false
-	for seq := s.base; seq != s.next; seq++ {
-		if f := &s.flights[uint8(seq)]; f.tx+reordering <= s.ackedTx && c.lose(seq) {
-			lost, cut = true, cut || f.tx > s.recovery
-		}
+// arm makes the next datagrams of the control lane go out twice.
+func (c *Conn) arm() {
+	if !c.shared {
+		c.snd.copies = copiesPerLoss
 	}
-	if cut {
-		s.threshold = max(s.congestion*decrease, minCongestion)
-		s.congestion, s.recovery = s.threshold, s.tx
-	}
-	return lost
 }
 
-// grow opens the congestion window: by as much as was confirmed in slow start, by one a round trip after it.
-func (s *sender) grow(newly int) {
-	if !s.limited {
-		return
-	}
-	if s.congestion < s.threshold {
-		s.congestion += float64(newly)
-	} else {
-		s.congestion += float64(newly) / s.congestion
-	}
-	s.congestion = min(s.congestion, MaxWindow)
-}
-
-// measure takes a round trip into the estimate of RFC 6298.
-func (s *sender) measure(rtt time.Duration) {
-	if s.srtt == 0 {
-		s.srtt, s.variance = max(rtt, 1), rtt/2
-		return
-	}
-	s.variance += ((s.srtt - rtt).Abs() - s.variance) / 4
-	s.srtt = max(s.srtt+(rtt-s.srtt)/8, 1)
-}
-
-func (s *sender) timeoutFor(cfg Config) time.Duration {
-	if s.srtt == 0 {
-		return cfg.RetransmitInitial
-	}
-	return min(max(s.srtt+4*s.variance, cfg.RetransmitMin), cfg.RetransmitMax)
-}
-
-// timeout handles the retransmission timer: all that is not confirmed counts as lost.
+// timeout handles the timer of what is not confirmed. First the oldest and the newest are sent again, since a tail that was lost is overtaken
+// by nothing. The next time all that is not confirmed counts as lost.
 func (c *Conn) timeout(now Time) {
-	s := &c.snd
+	s, g := &c.snd, c.group
 	if s.span() == 0 {
 		s.timer = never
 		return
@@ -257,11 +339,71 @@ func (c *Conn) timeout(now Time) {
 		c.end(now, fmt.Sprintf("no confirmation after %d retransmissions", c.cfg.RetransmitLimit), wire.DisConnect, true, 0)
 		return
 	}
+	if s.backoff == 0 && s.outstanding > 0 {
+		s.backoff = 1
+		s.timer = now + c.rto()
+		c.probeTail(now)
+		return
+	}
+	c.blackHole(now)
+	g.mu.Lock()
 	for seq := s.base; seq != s.next; seq++ {
 		c.lose(seq)
 	}
-	s.threshold = max(s.congestion*decrease, minCongestion)
-	s.congestion, s.recovery = minCongestion, s.tx
-	s.rto = min(2*s.rto, c.cfg.RetransmitMax)
-	s.timer = now + s.rto
+	c.arm()
+	g.path.collapse(c.datagram)
+	g.mu.Unlock()
+	s.backoff = min(s.backoff+1, 16)
+	s.timer = now + c.rto()
+}
+
+// probeTail sends the oldest and the newest outstanding message again.
+func (c *Conn) probeTail(now Time) {
+	s := &c.snd
+	again := func(seq uint32) {
+		f := s.at(seq)
+		c.group.mu.Lock()
+		c.group.path.flying -= int(f.size)
+		c.group.mu.Unlock()
+		c.group.again(now, f, true)
+		f.again, f.tail = true, true
+		s.outstanding--
+		c.transmit(now, seq, wire.Retransmits)
+	}
+	oldest := s.base
+	for seq := s.base; seq != s.next; seq++ {
+		if f := s.at(seq); !f.acked && !f.lost {
+			oldest = seq
+			again(seq)
+			break
+		}
+	}
+	for seq := s.next - 1; seq != oldest; seq-- {
+		if f := s.at(seq); !f.acked && !f.lost {
+			again(seq)
+			break
+		}
+	}
+}
+
+// giveBack returns what was not confirmed to the group, for its other lanes, when a session ends.
+func (c *Conn) giveBack() {
+	s, g := &c.snd, c.group
+	if s.flights == nil { // there was no session
+		return
+	}
+	c.unstick()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for seq := s.base; seq != s.next; seq++ {
+		f := s.at(seq)
+		if f.acked {
+			continue
+		}
+		if !f.lost {
+			g.path.flying -= int(f.size)
+		}
+		g.snd.Return(&f.frame)
+	}
+	g.lanes--
 }

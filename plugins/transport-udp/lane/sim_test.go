@@ -11,21 +11,26 @@ import (
 	"time"
 
 	"github.com/paloalto-chain/paloalto/plugins/transport-udp/conn"
+	"github.com/paloalto-chain/paloalto/plugins/transport-udp/secure"
 )
 
 // world is two lanes, a network between them that loses, repeats and delays, and a clock.
 type world struct {
 	t       *testing.T
 	rng     *rand.Rand
+	random  *rand.ChaCha8
 	now     conn.Time
 	seq     int
 	wire    packets
 	ends    [2]*end
 	loss    float64
 	repeat  float64
-	delay   time.Duration // at most; datagrams overtake each other
-	late    time.Duration // second copies are later by at most this
-	down    bool          // nothing passes
+	delay   time.Duration     // at most; datagrams overtake each other
+	late    time.Duration     // second copies are later by at most this
+	down    bool              // nothing passes
+	oneWay  [2]float64        // loss towards each end, besides
+	source  [2]netip.AddrPort // where each end sends from
+	tap     func(to int, b []byte)
 	packets int
 }
 
@@ -54,6 +59,10 @@ func (p *packets) Pop() any {
 // end is one lane, what it sends and what it has received.
 type end struct {
 	lane     *Lane
+	peer     netip.AddrPort // where its peer is
+	ups      int
+	moves    int
+	refusals []string
 	up       bool
 	session  uint64            // its tag
 	epoch    uint32            // of sending: one for each session
@@ -69,11 +78,13 @@ var addrs = [2]netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:1000"), netip.M
 func testConfig() Config {
 	c := conn.Defaults()
 	c.Datagram, c.MaxDatagram = 600, 1200
-	return Config{Conn: c, Strangers: 4, Loopback: 1200, LoopbackWindow: conn.MaxWindow, Replies: 200}
+	return Config{Conn: c, HalfOpen: 64, Rates: secure.DefaultRates(), Rotation: secure.Rotation{Datagrams: 500, Bytes: 1 << 20, Time: 20 * time.Second},
+		Loopback: 1200, Replies: 200}
 }
 
 func newWorld(t *testing.T, seed uint64, cfg Config) *world {
-	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 7))}
+	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 7)), random: randomness(seed)}
+	w.source = addrs
 	for i := range w.ends {
 		w.ends[i] = &end{got: map[string]uint32{}}
 		w.boot(i, cfg)
@@ -81,13 +92,23 @@ func newWorld(t *testing.T, seed uint64, cfg Config) *world {
 	return w
 }
 
+// lane opens a lane of node i.
+func (w *world) lane(i int, cfg Config) *Lane {
+	w.t.Helper()
+	l, err := New(cfg, conn.Local{Port: 1000}, Env{Random: w.random, Identity: identity(w.t, w.random, i), Admit: w.admit(i)})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return l
+}
+
 // boot starts a lane anew, as a process that was killed and started again.
 func (w *world) boot(i int, cfg Config) {
 	e := w.ends[i]
-	e.lane = New(cfg, conn.Local{Port: 1000}, w.rng.Uint64)
+	e.lane = w.lane(i, cfg)
 	e.up, e.pending, e.next = false, nil, map[string]uint32{}
 	e.epoch++ // numbers of another life are never used again
-	e.lane.Dial(w.now, addrs[1-i], 0)
+	e.lane.Dial(w.now, addrs[1-i], Member{})
 	w.flush(i)
 }
 
@@ -109,13 +130,18 @@ func (w *world) flush(i int) {
 		if d.Len() > 1200 {
 			w.t.Fatalf("datagram of %d bytes", d.Len())
 		}
-		w.transmit(1-i, d.Append(nil))
+		if d.To != strangerAt {
+			w.transmit(1-i, d.Append(nil))
+		}
 	}
 	out.Reset()
 }
 
 func (w *world) transmit(to int, b []byte) {
 	w.packets++
+	if w.tap != nil {
+		w.tap(to, b)
+	}
 	if w.down {
 		return
 	}
@@ -124,7 +150,7 @@ func (w *world) transmit(to int, b []byte) {
 		copies = 2
 	}
 	for k := range copies {
-		if w.rng.Float64() < w.loss {
+		if w.rng.Float64() < w.loss+w.oneWay[to] {
 			continue
 		}
 		w.seq++
@@ -135,11 +161,14 @@ func (w *world) transmit(to int, b []byte) {
 		if k > 0 && w.late > 0 {
 			at += time.Duration(w.rng.Int64N(int64(w.late)))
 		}
-		heap.Push(&w.wire, packet{at, w.seq, to, b})
+		heap.Push(&w.wire, packet{at, w.seq, to, bytes.Clone(b)})
 	}
 }
 
 func (w *world) event(e *end, ev *conn.Event) {
+	if ev.Addr == strangerAt { // a third one, see raw
+		return
+	}
 	switch ev.Kind {
 	case conn.Up:
 		if e.up {
@@ -147,7 +176,13 @@ func (w *world) event(e *end, ev *conn.Event) {
 		}
 		e.up, e.next = true, map[string]uint32{}
 		e.epoch++
-		e.session = ev.Number
+		e.session, e.peer = ev.Number, ev.Addr
+		e.ups++
+	case conn.Moved:
+		e.peer = ev.Addr
+		e.moves++
+	case conn.Refused:
+		e.refusals = append(e.refusals, ev.Reason)
 	case conn.Down:
 		if !e.up {
 			w.t.Fatalf("down twice")
@@ -202,17 +237,24 @@ func (w *world) send(i int) bool {
 	channel := string(rune('a' + w.rng.IntN(3)))
 	index := e.next[channel]
 	e.next[channel]++
-	e.lane.Send(addrs[1-i], conn.Message{Channel: channel, Priority: uint32(w.rng.IntN(3)), Payload: content(e.epoch, index, size)})
+	e.lane.Send(e.peer, conn.Message{Channel: channel, Priority: uint32(w.rng.IntN(3)), Payload: content(e.epoch, index, size)})
 	return true
 }
 
 func (w *world) release(i int) {
 	e := w.ends[i]
 	for _, size := range e.pending {
-		e.lane.Release(w.now, addrs[1-i], size)
+		e.lane.Release(w.now, e.peer, size)
 	}
 	e.pending = e.pending[:0]
 	w.flush(i)
+}
+
+// queueFor queues messages at an end for an address.
+func (w *world) queueFor(i int, to netip.AddrPort, n int) {
+	for k := range n {
+		w.ends[i].lane.Send(to, conn.Message{Channel: "x", Payload: content(0, uint32(k), 100)})
+	}
 }
 
 // step goes to what happens next, at most until a time. It returns false if that is reached.
@@ -230,7 +272,7 @@ func (w *world) step(until conn.Time) bool {
 	}
 	if len(w.wire) > 0 && w.wire[0].at <= w.now {
 		p := heap.Pop(&w.wire).(packet)
-		w.ends[p.to].lane.Datagram(w.now, addrs[1-p.to], p.data)
+		w.ends[p.to].lane.Datagram(w.now, w.source[1-p.to], p.data)
 		w.flush(p.to)
 		return true
 	}
@@ -271,7 +313,7 @@ func TestSimulation(t *testing.T) {
 		{"terrible", 0.25, 0.2, 150 * time.Millisecond, 2},
 	} {
 		t.Run(net.name, func(t *testing.T) {
-			for seed := range net.seeds {
+			for seed := range few(net.seeds) {
 				cfg := testConfig()
 				if seed%2 == 1 {
 					cfg.Conn.ReceiveQueue = 100_000 // so that it fills
@@ -309,12 +351,12 @@ func TestSimulation(t *testing.T) {
 // TestWindowAtItsLimit lets the window open fully while old copies of datagrams come late. A window of more than 127
 // numbers, or one that takes an old number for a new one, fails here.
 func TestWindowAtItsLimit(t *testing.T) {
-	for seed := range uint64(3) {
+	for seed := range uint64(few(3)) {
 		w := newWorld(t, seed, testConfig())
 		w.run(time.Second)
 		w.repeat, w.late = 0.3, 12*time.Millisecond
 		e := w.ends[0]
-		const n = 8000
+		n := few(8000)
 		for range n { // each fills a datagram
 			e.lane.Send(addrs[1], conn.Message{Channel: "a", Payload: content(e.epoch, e.next["a"], 560)})
 			e.next["a"]++
@@ -340,7 +382,7 @@ func TestWindowAtItsLimit(t *testing.T) {
 // TestSimulationRestarts kills ends and cuts the network again and again. Order and content hold, and in the end both
 // are connected and what is then sent arrives.
 func TestSimulationRestarts(t *testing.T) {
-	for seed := range uint64(4) {
+	for seed := range uint64(few(4)) {
 		cfg := testConfig()
 		w := newWorld(t, seed, cfg)
 		w.loss, w.repeat, w.delay = 0.05, 0.05, 60*time.Millisecond
@@ -389,8 +431,8 @@ func TestSimulationRestarts(t *testing.T) {
 func TestConnectTimes(t *testing.T) {
 	w := newWorld(t, 1, testConfig())
 	w.down = true
-	l := New(testConfig(), conn.Local{Port: 1000}, w.rng.Uint64)
-	l.Dial(0, addrs[1], 0)
+	l := w.lane(0, testConfig())
+	l.Dial(0, addrs[1], Member{})
 	var calls []time.Duration
 	unreachable := conn.Time(-1)
 	for now := conn.Time(0); now < 3500*time.Millisecond; now += 10 * time.Millisecond {

@@ -10,7 +10,8 @@ type DataKind uint8
 
 // The kinds.
 const (
-	// Messages is one or more whole messages: channel length(1) channel payload length(varint) payload.
+	// Messages is one or more whole messages with consecutive numbers: number of the first(4), then of each: channel length(1)
+	// channel payload length(varint) payload.
 	Messages DataKind = iota
 	// Piece is a part of a large message: message(4) offset(4) bytes.
 	Piece
@@ -18,7 +19,47 @@ const (
 	Echo
 	// EchoReply answers it.
 	EchoReply
+	// Size asks whether a datagram of its length arrives: token(4) size(2), zeros. It wants no confirmation.
+	Size
+	// SizeReply answers it: token(4) size(2).
+	SizeReply
+	// Void is nothing: it takes the place of what is sent again under another number.
+	Void
 )
+
+// SizeBody is the length of token and size.
+const SizeBody = 6
+
+// AppendSize appends kind, token and size.
+func AppendSize(b []byte, kind DataKind, token uint32, size uint16) []byte {
+	b = append(b, byte(kind))
+	b = binary.BigEndian.AppendUint32(b, token)
+	return binary.BigEndian.AppendUint16(b, size)
+}
+
+// ParseSize parses what follows the kind of a Size or SizeReply.
+func ParseSize(b []byte) (token uint32, size uint16, err error) {
+	if len(b) < SizeBody {
+		return 0, 0, fmt.Errorf("%w: size probe of %d bytes", ErrMalformed, len(b))
+	}
+	return binary.BigEndian.Uint32(b), binary.BigEndian.Uint16(b[4:]), nil
+}
+
+// FirstSize is the length of kind and number, which precede the messages of a Messages body.
+const FirstSize = 5
+
+// AppendFirst appends kind and number of a Messages body.
+func AppendFirst(b []byte, first uint32) []byte {
+	return binary.BigEndian.AppendUint32(append(b, byte(Messages)), first)
+}
+
+// ParseFirst splits the number off what follows the kind of a Messages body.
+func ParseFirst(b []byte) (first uint32, rest []byte, err error) {
+	if len(b) < FirstSize-1 {
+		return 0, nil, fmt.Errorf("%w: messages of %d bytes", ErrMalformed, len(b))
+	}
+	return binary.BigEndian.Uint32(b), b[FirstSize-1:], nil
+}
 
 // MaxBits is the longest bitmap of a confirmation, in bytes.
 const MaxBits = 16

@@ -5,14 +5,21 @@ import (
 	"fmt"
 )
 
-// Version is the version byte of the open mode in CONNECT and CONN_OK.
-const Version = 1
+// Version is the version byte of the noise mode in CONNECT and CONN_OK.
+const Version = 2
 
 // MaxLanes is how many lanes a link can have besides the first.
-const MaxLanes = 8
+const MaxLanes = 16
 
-// connectSize is what a CONNECT is padded to, so that the answer to one is never longer than it was.
-const connectSize = 64
+// CookieSize is the length of a cookie.
+const CookieSize = 16
+
+// ConnectSize is the least length of a CONNECT's body. The answer to one is never longer than it was, so the caller pads
+// it to what the answer may need.
+const ConnectSize = 512
+
+// MaxConnect is the longest body of a CONNECT that is looked at.
+const MaxConnect = 1400
 
 // helloSize is the length of a Hello without lanes.
 const helloSize = 20
@@ -25,19 +32,8 @@ type Hello struct {
 	Lanes    []uint16 // ports of the lanes besides this one; only the first lane names them
 }
 
-// ConnectBody is the body of a CONNECT.
-type ConnectBody struct {
-	Port uint16 // the sender's listening port
-	Hello
-}
-
-// ConnOKBody is the body of a CONN_OK.
-type ConnOKBody struct {
-	Echo uint64 // tag of the CONNECT that it answers
-	Hello
-}
-
-func (h Hello) append(b []byte) []byte {
+// Append appends it, its version first.
+func (h Hello) Append(b []byte) []byte {
 	b = append(b, Version)
 	b = binary.BigEndian.AppendUint64(b, h.Tag)
 	b = binary.BigEndian.AppendUint16(b, h.Datagram)
@@ -49,9 +45,10 @@ func (h Hello) append(b []byte) []byte {
 	return b
 }
 
-func parseHello(b []byte) (Hello, []byte, error) {
+// ParseHello parses one and returns what follows it.
+func ParseHello(b []byte) (Hello, []byte, error) {
 	if len(b) < 1 {
-		return Hello{}, nil, fmt.Errorf("%w: handshake without a version: the peer speaks the plain mode", ErrMalformed)
+		return Hello{}, nil, fmt.Errorf("%w: handshake without a version", ErrPlain)
 	}
 	if b[0] != Version {
 		return Hello{}, nil, fmt.Errorf("%w: handshake of version %d, not %d", ErrMalformed, b[0], Version)
@@ -71,44 +68,131 @@ func parseHello(b []byte) (Hello, []byte, error) {
 	return h, b[2*n:], nil
 }
 
-// Append appends the body, padded.
-func (c ConnectBody) Append(b []byte) []byte {
+// ConnectBody is the body of a CONNECT.
+type ConnectBody struct {
+	Port uint16 // the sender's listening port
+	Hello
+	Cookie    []byte // CookieSize bytes, or none
+	Handshake []byte // the first message
+	Size      int    // of the whole body as it came
+}
+
+// Params appends what the handshake vouches for: all that is told in the clear, but for the cookie, which changes.
+func (c ConnectBody) Params(b []byte) []byte {
+	return c.Hello.Append(binary.BigEndian.AppendUint16(b, c.Port))
+}
+
+// Append appends the body, padded to a length.
+func (c ConnectBody) Append(b []byte, size int) []byte {
 	start := len(b)
-	b = binary.BigEndian.AppendUint16(b, c.Port)
-	b = c.append(b)
-	for len(b)-start < connectSize {
+	b = c.Params(b)
+	b = append(append(b, byte(len(c.Cookie))), c.Cookie...)
+	b = append(binary.BigEndian.AppendUint16(b, uint16(len(c.Handshake))), c.Handshake...)
+	for len(b)-start < max(size, ConnectSize) {
 		b = append(b, 0)
 	}
 	return b
 }
 
-// ParseConnect parses the body of a CONNECT.
+// ParseConnect parses the body of a CONNECT; Cookie and Handshake alias it. That of a plain peer is ErrPlain.
 func ParseConnect(b []byte) (ConnectBody, error) {
 	if len(b) < 2 {
 		return ConnectBody{}, fmt.Errorf("%w: CONNECT of %d bytes", ErrMalformed, len(b))
 	}
-	h, _, err := parseHello(b[2:])
-	if err == nil && len(b) < connectSize {
-		err = fmt.Errorf("%w: CONNECT is not padded to %d bytes", ErrMalformed, connectSize)
+	c := ConnectBody{Port: binary.BigEndian.Uint16(b), Size: len(b)}
+	hello, rest, err := ParseHello(b[2:])
+	if err != nil {
+		return ConnectBody{}, err
 	}
-	return ConnectBody{Port: binary.BigEndian.Uint16(b), Hello: h}, err
+	c.Hello = hello
+	if len(b) < ConnectSize || len(b) > MaxConnect {
+		return ConnectBody{}, fmt.Errorf("%w: CONNECT of %d bytes, not %d to %d", ErrMalformed, len(b), ConnectSize, MaxConnect)
+	}
+	n := int(rest[0]) // b is longer than all that precedes
+	if rest = rest[1:]; n != 0 && n != CookieSize || len(rest) < n+2 {
+		return ConnectBody{}, fmt.Errorf("%w: cookie of %d bytes", ErrMalformed, n)
+	}
+	c.Cookie, rest = rest[:n:n], rest[n:]
+	k := int(binary.BigEndian.Uint16(rest))
+	if rest = rest[2:]; k == 0 || k > len(rest) {
+		return ConnectBody{}, fmt.Errorf("%w: first message of %d bytes in %d", ErrMalformed, k, len(rest))
+	}
+	c.Handshake = rest[:k:k]
+	for _, x := range rest[k:] {
+		if x != 0 {
+			return ConnectBody{}, fmt.Errorf("%w: CONNECT is not padded with zeros", ErrMalformed)
+		}
+	}
+	return c, nil
 }
+
+// ConnOKBody is the body of a CONN_OK: a cookie to come again with, or the second message of the handshake.
+type ConnOKBody struct {
+	Echo      uint64 // tag of the CONNECT that it answers
+	Cookie    []byte
+	Handshake []byte
+}
+
+const (
+	okCookie    = 0
+	okHandshake = 1
+	okHead      = 10
+)
 
 // Append appends the body.
 func (c ConnOKBody) Append(b []byte) []byte {
-	return c.append(binary.BigEndian.AppendUint64(b, c.Echo))
+	b = append(binary.BigEndian.AppendUint64(b, c.Echo), Version)
+	if len(c.Cookie) > 0 {
+		return append(append(b, okCookie), c.Cookie...)
+	}
+	return append(append(b, okHandshake), c.Handshake...)
 }
 
-// ParseConnOK parses the body of a CONN_OK.
+// ParseConnOK parses the body of a CONN_OK and aliases it. That of a plain peer, which is empty, is ErrPlain.
 func ParseConnOK(b []byte) (ConnOKBody, error) {
-	if len(b) < 8 {
+	switch {
+	case len(b) == 0:
+		return ConnOKBody{}, fmt.Errorf("%w: CONN_OK without a body", ErrPlain)
+	case len(b) <= okHead:
 		return ConnOKBody{}, fmt.Errorf("%w: CONN_OK of %d bytes", ErrMalformed, len(b))
+	case b[8] != Version:
+		return ConnOKBody{}, fmt.Errorf("%w: CONN_OK of version %d, not %d", ErrMalformed, b[8], Version)
 	}
-	h, rest, err := parseHello(b[8:])
-	if err == nil && len(rest) != 0 {
-		err = fmt.Errorf("%w: %d bytes after CONN_OK", ErrMalformed, len(rest))
+	c := ConnOKBody{Echo: binary.BigEndian.Uint64(b)}
+	switch rest := b[okHead:]; {
+	case b[9] == okCookie && len(rest) == CookieSize:
+		c.Cookie = rest
+	case b[9] == okHandshake && len(rest) <= MaxConnect:
+		c.Handshake = rest
+	default:
+		return ConnOKBody{}, fmt.Errorf("%w: CONN_OK of kind %d with %d bytes", ErrMalformed, b[9], len(rest))
 	}
-	return ConnOKBody{Echo: binary.BigEndian.Uint64(b), Hello: h}, err
+	return c, nil
+}
+
+// ThirdMark stands in place of the counter in the COFIRM that carries the third message. No sealed datagram has it.
+const ThirdMark = ^uint64(0)
+
+// AppendThird appends the body of that COFIRM.
+func AppendThird(b []byte, tag uint64, third []byte) []byte {
+	b = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(b, tag), ThirdMark)
+	return append(b, third...)
+}
+
+// ParseThird tells whether a body is one, and returns what follows the mark.
+func ParseThird(b []byte) (third []byte, ok bool) {
+	if len(b) <= TagSize+CounterSize || len(b) > MaxConnect || binary.BigEndian.Uint64(b[TagSize:]) != ThirdMark {
+		return nil, false
+	}
+	return b[TagSize+CounterSize:], true
+}
+
+// ResetSize is the length of the body of a Reset.
+const ResetSize = TagSize + 1
+
+// AppendReset appends the body of an ERROR in the clear, which tells that the session with that tag does not exist.
+func AppendReset(b []byte, tag uint64, code Code) []byte {
+	return append(binary.BigEndian.AppendUint64(b, tag), byte(code))
 }
 
 // ParseTag splits the session tag off a body.

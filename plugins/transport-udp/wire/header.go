@@ -9,12 +9,21 @@ import (
 const (
 	HeaderSize = 4
 	TagSize    = 8
+	// CounterSize precedes and SealSize follows what is sealed.
+	CounterSize = 8
+	SealSize    = 16
+	// Clear is what of a sealed datagram stays readable, its counter aside; Overhead is all that sealing needs.
+	Clear    = HeaderSize + TagSize
+	Overhead = Clear + CounterSize + SealSize
 	// MaxDatagram is the largest UDP payload over IPv4.
 	MaxDatagram = 65507
 )
 
 // ErrMalformed is wrapped by every error of the decoders.
 var ErrMalformed = errors.New("malformed datagram")
+
+// ErrPlain is wrapped, with ErrMalformed, by what says that the peer speaks the plain mode.
+var ErrPlain = fmt.Errorf("%w: the peer speaks the plain mode", ErrMalformed)
 
 // ID is a message identification.
 type ID uint8
