@@ -13,9 +13,16 @@ import (
 type bodyCache struct {
 	mu     sync.Mutex
 	wanted map[types.BlockID]bool // by a check that waits
-	m      map[types.BlockID]map[types.Hash][]byte
+	m      map[types.BlockID]map[types.Hash]*sentBody
 	peers  map[types.Hash]*peerBodies
 	bytes  int
+}
+
+// sentBody is what a peer has sent as a block's body.
+type sentBody struct {
+	raw   []byte // nil once it is known not to be the block's
+	short bool   // see shortBody
+	tried bool   // a short form that was given to the check
 }
 
 // peerBodies is what one peer has in the cache.
@@ -32,16 +39,19 @@ const (
 )
 
 func newBodyCache() *bodyCache {
-	return &bodyCache{wanted: map[types.BlockID]bool{}, m: map[types.BlockID]map[types.Hash][]byte{}, peers: map[types.Hash]*peerBodies{}}
+	return &bodyCache{wanted: map[types.BlockID]bool{}, m: map[types.BlockID]map[types.Hash]*sentBody{}, peers: map[types.Hash]*peerBodies{}}
 }
 
 // put takes a body that a peer sent and tells whether a check waits for it. A second one of the same peer for the same block
-// is not taken.
-func (b *bodyCache) put(from types.Hash, id types.BlockID, body []byte) (wanted bool) {
+// is not taken, but that a whole one takes the place of a short form.
+func (b *bodyCache) put(from types.Hash, id types.BlockID, body []byte, short bool) (wanted bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if _, had := b.m[id][from]; had {
-		return false
+	if had := b.m[id][from]; had != nil {
+		if !had.short || short {
+			return false
+		}
+		b.remove(from, id)
 	}
 	p := b.peers[from]
 	if p == nil {
@@ -49,9 +59,9 @@ func (b *bodyCache) put(from types.Hash, id types.BlockID, body []byte) (wanted 
 		b.peers[from] = p
 	}
 	if b.m[id] == nil {
-		b.m[id] = map[types.Hash][]byte{}
+		b.m[id] = map[types.Hash]*sentBody{}
 	}
-	b.m[id][from] = body
+	b.m[id][from] = &sentBody{raw: body, short: short}
 	p.order = append(p.order, id)
 	p.bytes += len(body)
 	b.bytes += len(body)
@@ -76,7 +86,7 @@ func (b *bodyCache) dropFromLargest() {
 
 func (b *bodyCache) remove(from types.Hash, id types.BlockID) {
 	p := b.peers[from]
-	n := len(b.m[id][from])
+	n := len(b.m[id][from].raw)
 	b.bytes -= n
 	p.bytes -= n
 	for i, o := range p.order {
@@ -100,8 +110,21 @@ func (b *bodyCache) want(id types.BlockID) map[types.Hash][]byte {
 	b.wanted[id] = true
 	out := make(map[types.Hash][]byte, len(b.m[id]))
 	for from, body := range b.m[id] {
-		if body != nil {
-			out[from] = body
+		if body.raw != nil && !body.short {
+			out[from] = body.raw
+		}
+	}
+	return out
+}
+
+// offers returns the short forms of a block that were not returned before.
+func (b *bodyCache) offers(id types.BlockID) (out []offer) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for from, body := range b.m[id] {
+		if body.short && !body.tried {
+			body.tried = true
+			out = append(out, offer{from, body.raw})
 		}
 	}
 	return out
@@ -111,10 +134,10 @@ func (b *bodyCache) want(id types.BlockID) map[types.Hash][]byte {
 func (b *bodyCache) reject(from types.Hash, id types.BlockID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if body, ok := b.m[id][from]; ok {
-		b.m[id][from] = nil
-		b.bytes -= len(body)
-		b.peers[from].bytes -= len(body)
+	if body := b.m[id][from]; body != nil {
+		b.bytes -= len(body.raw)
+		b.peers[from].bytes -= len(body.raw)
+		body.raw, body.short = nil, false
 	}
 }
 
@@ -128,25 +151,20 @@ func (b *bodyCache) drop(id types.BlockID) {
 	}
 }
 
-// broadcastBody pushes an own block's body to all peers: block id, body.
-func (c *Chain) broadcastBody(n *node) {
-	c.cfg.Network.Broadcast(MsgBody, append(append(make([]byte, 0, 32+len(n.body)), n.id[:]...), n.body...))
-}
-
 // onBody takes a body that a peer pushed or sent. What it is worth is found out by the check that wants it.
 func (c *Chain) onBody(from types.Hash, payload []byte) {
 	if len(payload) < 33 || uint64(len(payload)-32) > c.cfg.Ledger.MaxBlockBytes() {
 		return
 	}
 	id := types.BlockID(payload[:32])
-	if c.node(id) == nil && c.bodies.put(from, id, payload[32:]) {
+	if c.node(id) == nil && c.bodies.put(from, id, payload[32:], false) {
 		c.do(func(ctx context.Context) error { return c.tryParked(ctx, id) })
 	}
 }
 
 // How bodies are asked for. A peer that does not answer at once does not hold up the next.
 const (
-	bodyGrace           = 50 * time.Millisecond // in which the producer's own push is waited for
+	bodyGrace           = 50 * time.Millisecond // see obtainBody
 	bodyStagger         = 200 * time.Millisecond
 	bodyRequestTimeout  = 3 * time.Second
 	bodyRequestAttempts = 8
@@ -155,9 +173,6 @@ const (
 // fetchBody asks peers for a body, those who vouched for the block first, until ctx ends because it is here or nobody is left
 // to ask.
 func (c *Chain) fetchBody(ctx context.Context, id types.BlockID, from []types.Hash) {
-	if !c.wait(ctx, bodyGrace) {
-		return
-	}
 	answered := make(chan struct{}, bodyRequestAttempts)
 	asked, open := map[types.Hash]bool{{}: true}, 0
 	for _, p := range append(append([]types.Hash(nil), from...), c.cfg.Network.Peers()...) {

@@ -189,6 +189,8 @@ func (c *Chain) OnMessage(from types.Hash, purpose byte, payload []byte) {
 		c.events.pushFrom(from, len(payload), &consensus.Message{From: from, Payload: payload, NowMs: c.nowMs()})
 	case MsgBody:
 		c.onBody(from, payload)
+	case MsgShort:
+		c.onShort(from, payload)
 	case MsgTxs:
 		c.txs.pushFrom(from, len(payload), payload)
 	case MsgFinal:

@@ -17,7 +17,8 @@ type parked struct {
 	header *types.Header
 	from   []types.Hash
 	body   *openedBody        // once it is here
-	asked  context.CancelFunc // not nil while peers are asked for the body
+	asked  context.CancelFunc // not nil while the body is being obtained
+	offers chan offer         // short forms, for who obtains it
 }
 
 // maxParked bounds the checks that wait.
@@ -121,12 +122,18 @@ func (c *Chain) tryParked(ctx context.Context, id types.BlockID) error {
 	if p.body == nil {
 		if p.asked == nil {
 			fctx, cancel := context.WithCancel(ctx)
-			p.asked = cancel
-			vouchers := append([]types.Hash(nil), p.from...)
+			p.asked, p.offers = cancel, make(chan offer, maxOffers)
+			vouchers, offers := append([]types.Hash(nil), p.from...), p.offers
 			c.fetch.Go(func() {
 				defer cancel()
-				c.fetchBody(fctx, id, vouchers)
+				c.obtainBody(fctx, p.header, vouchers, offers)
 			})
+		}
+		for _, o := range c.bodies.offers(id) {
+			select {
+			case p.offers <- o:
+			default: // more than anybody needs
+			}
 		}
 		return nil
 	}

@@ -21,9 +21,11 @@ import (
 const (
 	MsgConsensus byte = 'c'
 	MsgBody      byte = 'b'
+	MsgShort     byte = 's' // a body in short form
 	MsgTxs       byte = 't'
 	MsgFinal     byte = 'f'
 	ReqBody      byte = 'B'
+	ReqTxs       byte = 'T' // transactions of a block
 	ReqRange     byte = 'R'
 )
 

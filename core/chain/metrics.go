@@ -18,6 +18,8 @@ type Metrics struct {
 	proposals   *prometheus.HistogramVec
 	missedSlots *prometheus.CounterVec
 	signatures  *prometheus.CounterVec
+	shorts      *prometheus.CounterVec
+	missing     *prometheus.CounterVec
 	gauges      map[string]*prometheus.GaugeVec
 }
 
@@ -40,6 +42,11 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m.missedSlots = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "alto_chain_missed_slots_total", Help: "Slots without a block between final blocks."}, label)
 	m.signatures = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "alto_chain_signatures_total",
 		Help: "What this node has signed and sent, by purpose: votes and proposals."}, []string{"chain", "purpose"})
+	m.shorts = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "alto_chain_short_bodies_total",
+		Help: "Bodies that came in short form, by what it took: whole (all was in the pool), asked (some was asked for), in_full, malformed."}, []string{"chain", "result"})
+	m.missing = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "alto_chain_short_missing_transactions_total",
+		Help: "Transactions of bodies in short form that were not in the pool."}, label)
+	reg.MustRegister(m.shorts, m.missing)
 	reg.MustRegister(m.finalHeight, m.txs, m.finality, m.execution, m.faults, m.refusals, m.evidences, m.proposals, m.missedSlots, m.signatures)
 	m.gauges = map[string]*prometheus.GaugeVec{}
 	for name, help := range map[string]string{
@@ -108,6 +115,13 @@ func (m *Metrics) final(chain string, height uint64, txs int, delayMs uint64) {
 func (m *Metrics) executed(chain string, _ int, d time.Duration) {
 	if m != nil {
 		m.execution.WithLabelValues(chain).Observe(d.Seconds())
+	}
+}
+
+func (m *Metrics) shortBody(chain, result string, missing int) {
+	if m != nil {
+		m.shorts.WithLabelValues(chain, result).Inc()
+		m.missing.WithLabelValues(chain).Add(float64(missing))
 	}
 }
 

@@ -352,6 +352,8 @@ func (c *Chain) OnRequest(ctx context.Context, _ types.Hash, purpose byte, paylo
 			return nil, err
 		}
 		return b.body, nil
+	case ReqTxs:
+		return c.serveTxs(ctx, payload)
 	case ReqRange:
 		d := types.NewDecoder(payload)
 		from := d.Uint()

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"sort"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/paloalto-chain/paloalto/core/chain"
@@ -54,6 +55,7 @@ type Network struct {
 	nodes   map[types.Hash]*peer       // authenticated, by node
 	chains  map[types.ChainID]*View
 
+	held      atomic.Uint64  // messages that were not sent since too much waited for their receivers
 	serving   sync.WaitGroup // requests that are being answered
 	once      sync.Once
 	listening chan struct{}
@@ -67,6 +69,16 @@ type peer struct {
 	nonce  nonce                    // of our hello on this connection
 	theirs nonce                    // of the newest hello that was answered with one
 	chains map[types.ChainID]string // the chains that the node has, and their rules
+	shown  *types.PublicKey         // the node key that the transport has authenticated, if it does that
+	room   [2]chan struct{}         // of each lane: not nil while it is full, closed when there is room or the peer is gone
+}
+
+// clear says of a lane that there is room; the network's lock is held.
+func (p *peer) clear(lane transport.Lane) {
+	if p.room[lane] != nil {
+		close(p.room[lane])
+		p.room[lane] = nil
+	}
 }
 
 // speaks tells whether the node has a chain and runs the same rules.
@@ -167,8 +179,8 @@ func (n *Network) attached(ctx context.Context) error {
 	n.mu.Unlock()
 	errs := make(chan error, 3)
 	var wg sync.WaitGroup
-	for _, l := range links {
-		wg.Go(func() { errs <- n.receive(ctx, l) })
+	for i, l := range links {
+		wg.Go(func() { errs <- n.receive(ctx, l, transport.Lane(i)) })
 	}
 	for _, p := range n.opts.Peers {
 		if p.ID != n.self {
@@ -197,7 +209,7 @@ func (n *Network) attached(ctx context.Context) error {
 	return err
 }
 
-func (n *Network) receive(ctx context.Context, l transport.Link) error {
+func (n *Network) receive(ctx context.Context, l transport.Link, lane transport.Lane) error {
 	for {
 		in, err := l.Recv()
 		if err != nil {
@@ -206,6 +218,8 @@ func (n *Network) receive(ctx context.Context, l transport.Link) error {
 		switch {
 		case in.Peer != nil:
 			n.onPeer(in.Peer)
+		case in.Flow != nil:
+			n.onFlow(lane, in.Flow)
 		case in.Message != nil && in.Message.Channel == channelHello:
 			if err := n.onGreeting(in.Message.Peer, in.Message.Payload); err != nil {
 				n.opts.Log.Warn("a greeting was refused", "peer", types.Hash(in.Message.Peer).Short(), "cause", err)
@@ -216,12 +230,37 @@ func (n *Network) receive(ctx context.Context, l transport.Link) error {
 	}
 }
 
+// onFlow notes that what waits for a peer has reached its bound, or that there is room again.
+func (n *Network) onFlow(lane transport.Lane, f *transport.Flow) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch p := n.peers[f.Peer]; {
+	case p == nil:
+	case !f.Full:
+		p.clear(lane)
+	case p.room[lane] == nil:
+		p.room[lane] = make(chan struct{})
+	}
+}
+
 func (n *Network) onPeer(e *transport.PeerEvent) {
 	if e.Up {
+		if e.Node != nil && e.Node.Hash() != types.Hash(e.Peer) {
+			n.opts.Log.Error("the transport calls a peer by another name than its node key's; it is not spoken to", "peer", types.Hash(e.Peer).Short(),
+				"node", e.Node.Hash().Short())
+			return
+		}
 		n.mu.Lock()
 		if p := n.peer(e.Peer); p != nil {
+			if p.up && p.shown != nil && e.Node != nil { // the same node on the same connection, at another address
+				n.mu.Unlock()
+				n.opts.Log.Info("a peer has moved", "peer", types.Hash(e.Peer).Short(), "address", e.Address)
+				return
+			}
 			n.detach(p) // a new connection: who it is has to be shown again
-			p.up, p.nonce, p.theirs = true, freshNonce(), nonce{}
+			p.up, p.nonce, p.theirs, p.shown = true, freshNonce(), nonce{}, e.Node
+			p.clear(transport.Control)
+			p.clear(transport.Bulk)
 		}
 		n.mu.Unlock()
 		n.greet(e.Peer)
@@ -231,6 +270,8 @@ func (n *Network) onPeer(e *transport.PeerEvent) {
 	var gone types.Hash
 	if p := n.peers[e.Peer]; p != nil {
 		gone = n.detach(p)
+		p.clear(transport.Control)
+		p.clear(transport.Bulk)
 		delete(n.peers, e.Peer)
 	}
 	n.mu.Unlock()
@@ -275,6 +316,10 @@ func (n *Network) lost(node types.Hash) {
 func (n *Network) forgetAll() {
 	n.mu.Lock()
 	nodes := n.nodes
+	for _, p := range n.peers {
+		p.clear(transport.Control)
+		p.clear(transport.Bulk)
+	}
 	n.peers, n.nodes = map[transport.PeerID]*peer{}, map[types.Hash]*peer{}
 	n.mu.Unlock()
 	for id := range nodes {
@@ -345,9 +390,12 @@ func (n *Network) onGreeting(from transport.PeerID, b []byte) error {
 		n.mu.Unlock()
 		return fmt.Errorf("%w: %d connections are the most", errGreeting, maxLinks)
 	}
-	mine, known := conn.nonce, h != nil && conn.theirs == h.nonce
+	mine, shown, known := conn.nonce, conn.shown, h != nil && conn.theirs == h.nonce
 	n.mu.Unlock()
 	if h != nil {
+		if shown != nil && h.key.Hash() != shown.Hash() {
+			return fmt.Errorf("%w: it is from node %s, and the connection is with node %s", errGreeting, h.key.Hash().Short(), shown.Hash().Short())
+		}
 		if h.version != Version {
 			return fmt.Errorf("%w: the peer speaks version %d of the node protocol, this node %d", errGreeting, h.version, Version)
 		}
@@ -363,6 +411,9 @@ func (n *Network) onGreeting(from transport.PeerID, b []byte) error {
 		return nil
 	}
 	id := p.key.Hash()
+	if shown != nil && id != shown.Hash() {
+		return fmt.Errorf("%w: a proof of node %s, and the connection is with node %s", errGreeting, id.Short(), shown.Hash().Short())
+	}
 	if p.nonce != mine {
 		return fmt.Errorf("%w: a proof for another nonce", errGreeting)
 	}
@@ -442,6 +493,35 @@ func (n *Network) accept(from transport.PeerID, id types.Hash, chains []chainInf
 			v.Send([]types.Hash{id}, chain.MsgFinal, b)
 		}
 	}
+}
+
+// HeldBack returns how many messages were not sent because too much waited for their receivers already.
+func (n *Network) HeldBack() uint64 { return n.held.Load() }
+
+// Stats returns the state of the transport's links.
+func (n *Network) Stats(ctx context.Context) ([]transport.LinkStats, error) {
+	return n.opts.Transport.Stats(ctx)
+}
+
+// Probe measures the link to a node with so many datagrams.
+func (n *Network) Probe(ctx context.Context, node types.Hash, datagrams int) (transport.LinkReport, error) {
+	n.mu.Lock()
+	link := transport.PeerID(node) // what it was dialled as, or is called by a transport that authenticates
+	if p := n.nodes[node]; p != nil {
+		link = p.link
+	}
+	n.mu.Unlock()
+	return n.opts.Transport.Probe(ctx, link, datagrams)
+}
+
+// NodeOf returns the node behind the transport's name for a peer: zero while it has not shown who it is.
+func (n *Network) NodeOf(link transport.PeerID) types.Hash {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if p := n.peers[link]; p != nil {
+		return p.node
+	}
+	return types.Hash{}
 }
 
 // Connected returns the nodes that are authenticated now.

@@ -8,6 +8,7 @@ import (
 	"sort"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/paloalto-chain/paloalto/core/chain"
 	"github.com/paloalto-chain/paloalto/sdk/transport"
@@ -24,8 +25,8 @@ type View struct {
 	next    atomic.Uint64
 	mu      sync.Mutex
 	pending map[uint64]pending
-	serving map[types.Hash]int // requests that are being answered, of each node
-	busy    int                // of all nodes
+	serving map[types.Hash]int // requests that are being answered, or wait for room on their way back, of each node
+	busy    int                // that are being answered, of all nodes
 }
 
 // pending is a request that waits for its answer.
@@ -44,6 +45,17 @@ const (
 	maxServing = 64
 	maxPerNode = 8
 )
+
+// answerPatience is how long a request waits until there is room for its answer; nobody waits longer for one. An answer that
+// has been made waits for briefPatience only, since it holds up those of others.
+const (
+	answerPatience = 30 * time.Second
+	briefPatience  = 2 * time.Second
+)
+
+// maxWaiting is the longest request that waits for room, in bytes: who does not take what it has asked for can not have this
+// node keep much.
+const maxWaiting = 64 << 10
 
 // msgRequest is the purpose of requests and answers: kind, id, then the purpose of the request or the answer.
 const msgRequest byte = 'q'
@@ -105,7 +117,7 @@ func class(purpose byte) (transport.Lane, uint32) {
 	switch purpose {
 	case chain.MsgConsensus, chain.MsgFinal:
 		return transport.Control, 0
-	case chain.MsgBody:
+	case chain.MsgBody, chain.MsgShort:
 		return transport.Bulk, 0
 	case msgRequest:
 		return transport.Bulk, 1
@@ -127,17 +139,46 @@ func (v *View) Peers() []types.Hash {
 	return out
 }
 
-// Broadcast implements chain.Network.
+// Broadcast implements chain.Network. What is not urgent is not sent to a peer for which too much waits already.
 func (v *View) Broadcast(purpose byte, payload []byte) {
 	v.n.mu.Lock()
+	lane, _ := class(purpose)
 	var to []transport.PeerID
+	held := 0
 	for _, p := range v.n.nodes {
-		if p.speaks(v) {
+		switch {
+		case !p.speaks(v):
+		case lane == transport.Bulk && p.room[lane] != nil: // it asks for what it lacks when it has caught up
+			held++
+		default:
 			to = append(to, p.link)
 		}
 	}
 	v.n.mu.Unlock()
+	if held > 0 {
+		v.n.held.Add(uint64(held))
+	}
 	v.transmit(to, purpose, payload)
+}
+
+// awaitRoom waits until there is room for a node on the bulk lane, or it is gone.
+func (v *View) awaitRoom(ctx context.Context, node types.Hash) error {
+	for {
+		v.n.mu.Lock()
+		var room chan struct{}
+		if p := v.n.nodes[node]; p != nil {
+			room = p.room[transport.Bulk]
+		}
+		v.n.mu.Unlock()
+		if room == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-room:
+		}
+	}
 }
 
 // Send implements chain.Network.
@@ -181,6 +222,9 @@ func (v *View) Request(ctx context.Context, node types.Hash, purpose byte, paylo
 	v.n.mu.Unlock()
 	if !ok {
 		return nil, fmt.Errorf("ask %s: %w", node.Short(), ErrNotConnected)
+	}
+	if err := v.awaitRoom(ctx, node); err != nil {
+		return nil, fmt.Errorf("ask %s: too much waits for it: %w", node.Short(), err)
 	}
 	v.Send([]types.Hash{node}, msgRequest, append(frame(kindRequest, id, purpose), payload...))
 	select {
@@ -244,8 +288,8 @@ func (v *View) onRequest(ctx context.Context, from types.Hash, b []byte) {
 	kind, id, purpose, data := b[0], binary.BigEndian.Uint64(b[1:9]), b[9], b[frameBytes:]
 	switch kind {
 	case kindRequest:
-		if !v.admit(from) {
-			v.Send([]types.Hash{from}, msgRequest, append(frame(kindRefusal, id, purpose), "busy"...))
+		if len(data) > maxWaiting && v.full(from) || !v.admit(from) {
+			v.refuse(from, id, purpose, "busy")
 			return
 		}
 		v.n.serving.Go(func() {
@@ -269,32 +313,78 @@ func (v *View) onRequest(ctx context.Context, from types.Hash, b []byte) {
 	}
 }
 
-// admit takes a request of a node, unless too many are being answered.
+func (v *View) refuse(node types.Hash, id uint64, purpose byte, reason string) {
+	v.Send([]types.Hash{node}, msgRequest, append(frame(kindRefusal, id, purpose), reason...))
+}
+
+// full tells whether too much waits for a node on the bulk lane.
+func (v *View) full(node types.Hash) bool {
+	v.n.mu.Lock()
+	defer v.n.mu.Unlock()
+	p := v.n.nodes[node]
+	return p != nil && p.room[transport.Bulk] != nil
+}
+
+// admit takes a request of a node, unless there are too many of it.
 func (v *View) admit(from types.Hash) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.busy >= maxServing || v.serving[from] >= maxPerNode {
+	if v.serving[from] >= maxPerNode {
+		return false
+	}
+	v.serving[from]++
+	return true
+}
+
+// begin begins to answer a request, unless too many of all nodes are being answered. What waits for room does not count: else a
+// few nodes that take nothing could keep all others from being answered.
+func (v *View) begin() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.busy >= maxServing {
 		return false
 	}
 	v.busy++
-	v.serving[from]++
 	return true
+}
+
+func (v *View) finish() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.busy--
 }
 
 func (v *View) release(from types.Hash) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.busy--
 	if v.serving[from]--; v.serving[from] == 0 {
 		delete(v.serving, from)
 	}
 }
 
 func (v *View) serve(ctx context.Context, from types.Hash, id uint64, purpose byte, data []byte) {
+	if v.patient(ctx, from, answerPatience) != nil {
+		return // whoever asked waits no longer
+	}
+	if !v.begin() {
+		v.refuse(from, id, purpose, "busy")
+		return
+	}
+	defer v.finish()
 	out, err := v.handler.OnRequest(ctx, from, purpose, data)
+	if v.patient(ctx, from, briefPatience) != nil {
+		return // it filled meanwhile
+	}
 	if err != nil {
-		v.Send([]types.Hash{from}, msgRequest, append(frame(kindRefusal, id, purpose), err.Error()...))
+		v.refuse(from, id, purpose, err.Error())
 		return
 	}
 	v.Send([]types.Hash{from}, msgRequest, append(frame(kindAnswer, id, purpose), out...))
+}
+
+// patient is awaitRoom for so long.
+func (v *View) patient(ctx context.Context, node types.Hash, d time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	return v.awaitRoom(ctx, node)
 }
