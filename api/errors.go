@@ -18,6 +18,8 @@ var (
 	ErrNotFound      = errors.New("ErrNotFound")      // no such block
 	ErrUnknownModule = errors.New("ErrUnknownModule") // no such module on this chain
 	ErrUnknownPath   = errors.New("ErrUnknownPath")   // the module does not answer such a question
+	ErrUnknownPeer   = errors.New("ErrUnknownPeer")   // this node knows no peer of that name or id
+	ErrNotConnected  = errors.New("ErrNotConnected")  // there is no connection with the peer now
 	ErrHalted        = errors.New("ErrHalted")        // the chain has halted on this node
 	ErrStopped       = errors.New("ErrStopped")       // the chain or the node is stopping; another node may answer
 	ErrBusy          = errors.New("ErrBusy")          // too many requests at once; try again
@@ -93,9 +95,9 @@ func codeOf(name string) connect.Code {
 	switch name {
 	case "ErrInvalid", "ErrMalformed":
 		return connect.CodeInvalidArgument
-	case "ErrUnknownChain", "ErrNotFound", "ErrUnknownModule", "ErrUnknownPath":
+	case "ErrUnknownChain", "ErrNotFound", "ErrUnknownModule", "ErrUnknownPath", "ErrUnknownPeer":
 		return connect.CodeNotFound
-	case "ErrHalted":
+	case "ErrHalted", "ErrNotConnected":
 		return connect.CodeFailedPrecondition
 	case "ErrStopped", "ErrBusy":
 		return connect.CodeUnavailable

@@ -27,7 +27,7 @@ func FuzzRequests(f *testing.F) {
 	handler := api.NewServer(apitest.NewNode("north", root), api.Options{Limits: api.Limits{Wait: time.Millisecond, BodyBytes: 1 << 16}}).Handler()
 	procedures := []string{"ChainService/ListChains", "ChainService/GetChain", "ChainService/GetReference", "ChainService/SubmitTransactions",
 		"ChainService/GetTransaction", "ChainService/WaitTransaction", "ChainService/GetBlock", "ChainService/ListBlocks", "ChainService/GetAccount",
-		"ChainService/Query", "ChainService/GetParams", "ChainService/GetEpoch", "ChainService/WatchFinal", "NodeService/Status", "NodeService/Health"}
+		"ChainService/Query", "ChainService/GetParams", "ChainService/GetEpoch", "ChainService/WatchFinal", "NodeService/Status", "NodeService/Health", "NodeService/Links"}
 	kinds := []string{"application/json", "application/proto", "application/connect+json", "application/connect+proto", "application/grpc-web+proto"}
 	env, id := envelope(root, 100, 1)
 	for p := range procedures {
@@ -55,8 +55,10 @@ func FuzzAnswers(f *testing.F) {
 	env, _ := envelope(root, 100, 1)
 	root.Submit(context.Background(), [][]byte{env})
 	root.Advance(2)
-	srv := api.NewServer(apitest.NewNode("north", root), api.Options{}).Handler()
-	for _, p := range []string{"ChainService/GetBlock", "ChainService/GetChain", "ChainService/GetReference", "ChainService/GetAccount", "NodeService/Status"} {
+	node := apitest.NewNode("north", root)
+	node.SetLinks(api.Links{Links: []api.PeerLink{{Node: types.Hash{1}, Name: "south", Up: true, RTT: 1, Since: time.Second, Queued: 3}}})
+	srv := api.NewServer(node, api.Options{}).Handler()
+	for _, p := range []string{"ChainService/GetBlock", "ChainService/GetChain", "ChainService/GetReference", "ChainService/GetAccount", "NodeService/Status", "NodeService/Links"} {
 		req, _ := proto.Marshal(&apiv1.GetAccountRequest{Account: types.AccountID{}.String()})
 		if p != "ChainService/GetAccount" {
 			req = nil
@@ -105,6 +107,20 @@ func FuzzAnswers(f *testing.F) {
 		}
 		if m := new(apiv1.StatusResponse); proto.Unmarshal(b, m) == nil {
 			_, _ = api.ParseNodeStatus(m)
+		}
+		if m := new(apiv1.LinksResponse); proto.Unmarshal(b, m) == nil {
+			if l, err := api.ParseLinks(m); err == nil {
+				for _, x := range l.Links {
+					if x.Since < 0 || x.RTT < 0 || x.Variance < 0 || x.Queued < 0 || x.Lanes < 0 || x.Datagram < 0 {
+						t.Errorf("less than nothing: %+v", x)
+					}
+				}
+			}
+		}
+		if m := new(apiv1.ProbeResponse); proto.Unmarshal(b, m) == nil {
+			if p, err := api.ParseProbe(m); err == nil && (p.Min < 0 || p.P50 < 0 || p.P99 < 0 || p.Sent < 0 || p.Lost < 0 || p.Reordered < 0) {
+				t.Errorf("less than nothing: %+v", p)
+			}
 		}
 	})
 }

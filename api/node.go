@@ -11,6 +11,8 @@ import (
 type Node interface {
 	// Status tells how the node is. It should be cheap: health checks call it.
 	Status(ctx context.Context) (NodeStatus, error)
+	// Links tells the state of the links to other nodes, those of the configuration first. It sends nothing.
+	Links(ctx context.Context) (Links, error)
 	// Chains returns the chains that run on the node, in a stable order.
 	Chains() []Chain
 }
@@ -69,6 +71,9 @@ type Admin interface {
 	RestartPlugin(ctx context.Context, name string) error
 	// SetLogLevel changes what the node logs: debug, info, warn or error.
 	SetLogLevel(ctx context.Context, level string) error
+	// Probe measures the link to a peer, by its name or id, with 1 to [MaxProbe] datagrams. It fails with ErrBusy while another probe
+	// is made, with ErrUnknownPeer, and with ErrNotConnected.
+	Probe(ctx context.Context, peer string, datagrams int) (Probe, error)
 }
 
 // NodeStatus is how a node is.

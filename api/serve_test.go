@@ -20,6 +20,7 @@ import (
 	"github.com/paloalto-chain/paloalto/api/apitest"
 	apiv1 "github.com/paloalto-chain/paloalto/api/proto/paloalto/api/v1"
 	"github.com/paloalto-chain/paloalto/api/proto/paloalto/api/v1/apiv1connect"
+	"github.com/paloalto-chain/paloalto/sdk/types"
 )
 
 // rig is a node that is served on loopback, and clients of it.
@@ -262,6 +263,40 @@ func TestStatusTellsEverything(t *testing.T) {
 	}
 }
 
+func TestLinks(t *testing.T) {
+	r := newRig(t, api.Options{})
+	want := api.Links{HeldBack: 3, Links: []api.PeerLink{
+		{Node: [32]byte{2}, Name: "south", Address: "127.0.0.1:1", Up: true, Dialled: true, Authenticated: true, Since: 5 * time.Second, RTT: 1234567, Variance: 89,
+			Lanes: 3, Datagram: 1200, Queued: 7, SentBytes: 8, ReceivedBytes: 9, Datagrams: 200, Retransmitted: 5, Out: 11, In: 12},
+		{Address: "127.0.0.1:2"},
+	}}
+	r.node.SetLinks(want)
+	res, err := r.nodes.Links(context.Background(), connect.NewRequest(&apiv1.LinksRequest{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := api.ParseLinks(res.Msg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g, w := mustJSON(t, got), mustJSON(t, want); g != w {
+		t.Errorf("got  %s\nwant %s", g, w)
+	}
+	if got.Links[0].Loss() != 0.025 || got.Links[1].Loss() != 0 {
+		t.Errorf("loss %v and %v", got.Links[0].Loss(), got.Links[1].Loss())
+	}
+	// A node may answer anything.
+	for name, m := range map[string]*apiv1.PeerLink{"an id that is none": {Node: "zz"}, "a short id": {Node: "00"}} {
+		if _, err := api.ParseLinks(&apiv1.LinksResponse{Links: []*apiv1.PeerLink{m}}); err == nil {
+			t.Errorf("%s is believed", name)
+		}
+	}
+	l, err := api.ParseLinks(&apiv1.LinksResponse{Links: []*apiv1.PeerLink{{SinceMs: 1<<64 - 1, RttNs: 1<<64 - 1, Queued: 1<<64 - 1}}})
+	if err != nil || l.Links[0].Since <= 0 || l.Links[0].RTT <= 0 || l.Links[0].Queued <= 0 {
+		t.Errorf("the largest numbers: %+v, %v", l, err)
+	}
+}
+
 func mustJSON(t *testing.T, v any) string {
 	t.Helper()
 	b, err := json.Marshal(v)
@@ -377,6 +412,11 @@ func TestAdministration(t *testing.T) {
 		if _, err := admin.RestartPlugin(ctx, p); nameOf(err) != "ErrToken" {
 			t.Errorf("%s: restart: %v", c.name, err)
 		}
+		q := connect.NewRequest(&apiv1.ProbeRequest{Peer: "south"})
+		q.Header().Set("Authorization", c.header)
+		if _, err := admin.Probe(ctx, q); nameOf(err) != "ErrToken" {
+			t.Errorf("%s: probe: %v", c.name, err)
+		}
 	}
 	if n := len(r.node.Stopped()); n != 0 {
 		t.Fatalf("stopped %d times without the token", n)
@@ -393,6 +433,28 @@ func TestAdministration(t *testing.T) {
 	lvl.Header().Set("Authorization", "Bearer "+token)
 	if _, err := admin.SetLogLevel(ctx, lvl); nameOf(err) != "ErrInvalid" {
 		t.Errorf("log level loud: %v", err)
+	}
+	r.node.SetLinks(api.Links{Links: []api.PeerLink{{Node: [32]byte{2}, Name: "south"}}})
+	for _, c := range []struct {
+		peer      string
+		datagrams uint32
+		sent      uint32
+		err       string
+	}{
+		{"south", 0, api.DefaultProbe, ""}, {"south", 1, 1, ""}, {types.Hash{2}.String(), api.MaxProbe, api.MaxProbe, ""},
+		{"south", api.MaxProbe + 1, 0, "ErrInvalid"}, {"south", 1<<32 - 1, 0, "ErrInvalid"}, {"", 10, 0, "ErrInvalid"}, {"west", 10, 0, "ErrUnknownPeer"},
+	} {
+		q := connect.NewRequest(&apiv1.ProbeRequest{Peer: c.peer, Datagrams: c.datagrams})
+		q.Header().Set("Authorization", "Bearer "+token)
+		res, err := admin.Probe(ctx, q)
+		switch {
+		case c.err != "":
+			if nameOf(err) != c.err {
+				t.Errorf("probe %q with %d: %v, want %s", c.peer, c.datagrams, err, c.err)
+			}
+		case err != nil || res.Msg.Sent != c.sent || res.Msg.MinNs != 1e6 || res.Msg.Name != "south" || res.Msg.Node != (types.Hash{2}).String():
+			t.Errorf("probe %q with %d: %v, %v", c.peer, c.datagrams, res, err)
+		}
 	}
 	tr.CloseIdleConnections()
 	sctx, cancel := context.WithTimeout(ctx, 10*time.Second)

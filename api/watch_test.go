@@ -431,6 +431,7 @@ func (s *slowChain) Query(ctx context.Context, _, path string, _ []byte) ([]byte
 type slowNode struct{ c api.Chain }
 
 func (n slowNode) Status(context.Context) (api.NodeStatus, error) { return api.NodeStatus{}, nil }
+func (n slowNode) Links(context.Context) (api.Links, error)       { return api.Links{}, nil }
 func (n slowNode) Chains() []api.Chain                            { return []api.Chain{n.c} }
 
 func serveSlow(t *testing.T, limits api.Limits) (*slowChain, *api.Server, apiv1connect.ChainServiceClient, string) {

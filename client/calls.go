@@ -32,6 +32,15 @@ func (c *Client) Health(ctx context.Context) ([]string, error) {
 	return m.GetProblems(), nil
 }
 
+// Links tells the state of the node's links to others.
+func (c *Client) Links(ctx context.Context) (api.Links, error) {
+	m, err := call(ctx, c, c.opts.Timeout, c.node.Links, &apiv1.LinksRequest{}, "links")
+	if err != nil {
+		return api.Links{}, err
+	}
+	return api.ParseLinks(m)
+}
+
 // Chains lists the node's chains.
 func (c *Client) Chains(ctx context.Context) ([]api.ChainStatus, error) {
 	m, err := call(ctx, c, c.opts.Timeout, c.chain.ListChains, &apiv1.ListChainsRequest{}, "list chains")
@@ -303,4 +312,13 @@ func (c *Client) RestartPlugin(ctx context.Context, name string) error {
 func (c *Client) SetLogLevel(ctx context.Context, level string) error {
 	_, err := call(ctx, c, c.opts.Timeout, c.admin.SetLogLevel, &apiv1.SetLogLevelRequest{Level: level}, "set the log level")
 	return err
+}
+
+// Probe measures the node's link to a peer, by its name or id, with so many datagrams, 1 to [api.MaxProbe]; 0 leaves it to the node.
+func (c *Client) Probe(ctx context.Context, peer string, datagrams int) (api.Probe, error) {
+	m, err := call(ctx, c, c.opts.Timeout, c.admin.Probe, &apiv1.ProbeRequest{Peer: peer, Datagrams: uint32(max(datagrams, 0))}, "probe "+peer)
+	if err != nil {
+		return api.Probe{}, err
+	}
+	return api.ParseProbe(m)
 }

@@ -222,6 +222,16 @@ func TestAdministrationOverASocket(t *testing.T) {
 	if err := c.SetLogLevel(ctx, "debug"); err != nil {
 		t.Errorf("log level: %v", err)
 	}
+	node.SetLinks(api.Links{HeldBack: 2, Links: []api.PeerLink{{Node: types.Hash{7}, Name: "south", Up: true}}})
+	if l, err := c.Links(ctx); err != nil || l.HeldBack != 2 || len(l.Links) != 1 || !l.Links[0].Up {
+		t.Errorf("links: %+v, %v", l, err)
+	}
+	if p, err := c.Probe(ctx, "south", 20); err != nil || p.Sent != 20 || p.Node != (types.Hash{7}) || p.P99 != time.Millisecond {
+		t.Errorf("probe: %+v, %v", p, err)
+	}
+	if _, err := c.Probe(ctx, "west", 20); !errors.Is(err, api.ErrUnknownPeer) {
+		t.Errorf("probe of a stranger: %v", err)
+	}
 	if _, err := c.Status(ctx); err != nil {
 		t.Errorf("status: %v", err)
 	}

@@ -27,6 +27,7 @@ type Node struct {
 	chains  []api.Chain
 	stopped []string
 	follows [][]byte
+	links   api.Links
 }
 
 // NewNode makes a node that has chains.
@@ -62,6 +63,20 @@ func (n *Node) Status(ctx context.Context) (api.NodeStatus, error) {
 		s.Chains = append(s.Chains, c.Status())
 	}
 	return s, ctx.Err()
+}
+
+// SetLinks replaces what the node says of its links.
+func (n *Node) SetLinks(l api.Links) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.links = l
+}
+
+// Links implements api.Node.
+func (n *Node) Links(ctx context.Context) (api.Links, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.links, ctx.Err()
 }
 
 // Chains implements api.Node.
@@ -101,6 +116,18 @@ func (n *Node) RestartPlugin(_ context.Context, name string) error {
 
 // SetLogLevel implements api.Admin.
 func (n *Node) SetLogLevel(context.Context, string) error { return nil }
+
+// Probe implements api.Admin: the link to a peer that SetLinks has named loses nothing, and has a round trip of a millisecond.
+func (n *Node) Probe(_ context.Context, peer string, datagrams int) (api.Probe, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, l := range n.links.Links {
+		if l.Name == peer || l.Node.String() == peer {
+			return api.Probe{Node: l.Node, Name: l.Name, Min: time.Millisecond, P50: time.Millisecond, P99: time.Millisecond, Sent: datagrams}, nil
+		}
+	}
+	return api.Probe{}, fmt.Errorf("%w: %q", api.ErrUnknownPeer, peer)
+}
 
 // Key returns a key pair that is the same for the same name. It implements the Signer of package client.
 func Key(name string) Signer {

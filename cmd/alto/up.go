@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -28,6 +29,9 @@ type upOptions struct {
 	detach  bool
 	demo    bool
 	timeout time.Duration
+	faults  string // empty: the nodes speak to each other directly
+	seed    uint64
+	seeded  bool
 }
 
 func (a *app) upCmd() *cobra.Command {
@@ -37,13 +41,18 @@ func (a *app) upCmd() *cobra.Command {
 		Short: "Start the network of a spec on this machine",
 		Long: "Starts every node of the spec's network, each with its plugins as processes of their own, and waits until every chain has a final\n" +
 			"block. It then stays in the foreground until Ctrl-C or `alto down`; with --detach it returns. Ports and data stay the same over\n" +
-			"down and up. SPEC may be left out for a network that was up before.",
-		Example: "  alto up examples/quickstart.hcl\n  alto up examples/quickstart.hcl --demo      send a transfer and show that it is final\n  alto up my.hcl --var shards=4 --detach",
+			"down and up. SPEC may be left out for a network that was up before. With --faults the links between the nodes go through a proxy that\n" +
+			"loses, delays, reorders or alters datagrams once the network is up; `alto net faults` changes that while it runs.",
+		Example: "  alto up examples/quickstart.hcl\n  alto up examples/quickstart.hcl --demo      send a transfer and show that it is final\n  alto up my.hcl --detach --var shards=4 --faults \"loss=1% delay=50ms\"",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			path := ""
 			if len(args) > 0 {
 				path = args[0]
+			}
+			o.seeded = c.Flags().Changed("fault-seed")
+			if o.faults == "" && c.Flags().Changed("faults") {
+				return coded(exitUsage, errors.New("--faults is empty; say none if nothing is to be wrong yet"))
 			}
 			return a.up(c.Context(), path, o)
 		},
@@ -53,10 +62,16 @@ func (a *app) upCmd() *cobra.Command {
 	f.BoolVarP(&o.detach, "detach", "d", false, "leave the network running in the background")
 	f.BoolVar(&o.demo, "demo", false, "when the network is up, send a transfer and show that it is final")
 	f.DurationVar(&o.timeout, "timeout", time.Minute, "how long the network may take to come up")
+	f.StringVar(&o.faults, "faults", "", "what all links suffer once the network is up, such as \"loss=1% delay=50ms\", or none; see `alto net faults set --help`")
+	f.Uint64Var(&o.seed, "fault-seed", 0, "what the fate of datagrams is drawn from (default: another each time)")
 	return c
 }
 
 func (a *app) up(ctx context.Context, path string, o upOptions) error {
+	bad, err := a.badNetwork(&o)
+	if err != nil {
+		return err
+	}
 	if path == "" {
 		s, _, err := a.state()
 		if err != nil {
@@ -69,6 +84,9 @@ func (a *app) up(ctx context.Context, path string, o upOptions) error {
 		return err
 	}
 	plan, err := a.plan(l)
+	if err == nil {
+		err = bad.adjust(&plan)
+	}
 	if err != nil {
 		return err
 	}
@@ -89,7 +107,7 @@ func (a *app) up(ctx context.Context, path string, o upOptions) error {
 	if o.detach {
 		return a.upDetached(ctx, dir, s, path, o)
 	}
-	return a.supervise(ctx, dir, s, o)
+	return a.supervise(ctx, dir, s, o, bad)
 }
 
 // plan is what a loaded spec's network is made from.
@@ -161,7 +179,7 @@ func (t *teller) end(e upEvent) {
 }
 
 // supervise runs the network in this process until it is told to end.
-func (a *app) supervise(ctx context.Context, dir string, s *localnet.State, o upOptions) (err error) {
+func (a *app) supervise(ctx context.Context, dir string, s *localnet.State, o upOptions, bad *badNetwork) (err error) {
 	t := &teller{a: a, w: inherited(envReport)}
 	tell := t.line
 	detached := t.w != nil
@@ -171,7 +189,14 @@ func (a *app) supervise(ctx context.Context, dir string, s *localnet.State, o up
 		}
 	}()
 	started := time.Now()
-	sup, err := localnet.NewSupervisor(dir, localnet.Options{Notify: func(e localnet.Event) {
+	proxy, err := bad.start(s)
+	if err != nil {
+		return err
+	}
+	if proxy != nil {
+		defer proxy.Close()
+	}
+	sup, err := localnet.NewSupervisor(dir, localnet.Options{Faults: proxy, Notify: func(e localnet.Event) {
 		switch {
 		case e.Error != "":
 			tell("%s: %s", e.Node, e.Error)
@@ -204,6 +229,9 @@ func (a *app) supervise(ctx context.Context, dir string, s *localnet.State, o up
 	tell("network %s: %d nodes run; waiting for the first final block of %d chain(s)", s.Name, len(s.Nodes), len(s.Chains))
 	if err := waitFinal(sctx, s, tell); err != nil {
 		return startFailed(ctx, sctx, err)
+	}
+	if err := bad.begin(proxy, tell); err != nil {
+		return err
 	}
 	tell("network %s is up after %.1f s", s.Name, time.Since(started).Seconds())
 	for _, c := range s.Chains {
@@ -265,6 +293,9 @@ func (a *app) upDetached(ctx context.Context, dir string, s *localnet.State, pat
 	}
 	if o.demo {
 		args = append(args, "--demo")
+	}
+	if o.faults != "" {
+		args = append(args, "--faults", o.faults, "--fault-seed", strconv.FormatUint(o.seed, 10))
 	}
 	cmd := exec.Command(localnet.SelfExe(), args...)
 	cmd.Args[0] = "alto"

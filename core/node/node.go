@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"github.com/paloalto-chain/paloalto/chainspec"
 	"github.com/paloalto-chain/paloalto/core/chain"
@@ -38,6 +39,8 @@ type Node struct {
 	wg     sync.WaitGroup
 	once   sync.Once
 	fatal  chan error // the network cannot listen
+
+	probing atomic.Bool // a link is being measured
 
 	mu      sync.Mutex
 	chains  map[types.ChainID]*running
@@ -103,6 +106,9 @@ func (n *Node) startNetwork(ctx context.Context) error {
 	}
 	n.net = network.New(network.Options{Transport: n.transport.instance.Transport(), Listen: n.cfg.Node.Listen, Key: n.cfg.Signer.Public(),
 		Sign: n.cfg.Signer.SignHello, Peers: peers, Log: n.log})
+	if n.cfg.Registry != nil {
+		n.cfg.Registry.MustRegister(newLinkMetrics(n.Links, n.HeldBack))
+	}
 	n.wg.Go(func() {
 		if err := n.net.Run(n.ctx); err != nil {
 			n.fatal <- err

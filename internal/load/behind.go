@@ -2,6 +2,7 @@ package load
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"net"
@@ -13,70 +14,125 @@ import (
 	"github.com/paloalto-chain/paloalto/internal/localnet"
 )
 
+const (
+	// bulkLanes is how many ports are kept for a node's bulk lanes: as many as it has when its spec does not say.
+	bulkLanes = 8
+	// firstBulk and lastBulk are where these are: below those of local networks, that are below what the system gives out by itself.
+	firstBulk, lastBulk = 10_000, 21_000
+)
+
 // Behind puts the nodes of a local network behind a fault proxy: each node has an address of the proxy's own that stands for it,
-// so that the number of a port which the node tells its peers is right there as well.
+// so that the numbers of the ports which the node tells its peers are right there as well. All of its ports are, so nothing
+// passes the proxy by.
 type Behind struct {
-	bulk map[string]int // by the node's name
-	at   map[string]netip.Addr
-	err  error
+	bulk  map[string]int // the first port for bulk lanes, by the node's name
+	lanes map[string]int // how many there are
+	at    map[string]netip.Addr
+	err   error
 }
 
-// NewBehind chooses ports for the bulk lanes of so many nodes: above those of local networks, and below those that the system
-// gives out by itself. The search begins at a place that depends on home.
+// NewBehind chooses ports for the bulk lanes of so many nodes, at most 200. The search begins at a place that depends on home.
 func NewBehind(home string, nodes int) (*Behind, error) {
-	b := &Behind{bulk: map[string]int{}, at: map[string]netip.Addr{}}
+	b := &Behind{bulk: map[string]int{}, lanes: map[string]int{}, at: map[string]netip.Addr{}}
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(home))
-	for port, i := 31_000+int(h.Sum32()%1500), 0; i < nodes; port++ {
-		if port >= 32_700 || i > 200 {
-			return nil, fmt.Errorf("there are no free ports for the bulk lanes of %d nodes", nodes)
+	const places = (lastBulk - firstBulk) / bulkLanes
+	at := int(h.Sum32() % places)
+	for range places {
+		i := len(b.bulk)
+		if i == nodes || i == 200 {
+			break
 		}
-		l, err := net.ListenPacket("udp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-		if err != nil {
+		port := firstBulk + at*bulkLanes
+		at = (at + 1) % places
+		if !free(port, bulkLanes) {
 			continue
 		}
-		_ = l.Close()
 		name := "node-" + strconv.Itoa(i)
 		b.bulk[name], b.at[name] = port, netip.AddrFrom4([4]byte{127, 77, 0, byte(10 + i)})
-		i++
+	}
+	if len(b.bulk) < nodes {
+		return nil, fmt.Errorf("there are no free ports for the bulk lanes of %d nodes: each needs %d in a row between %d and %d", nodes, bulkLanes, firstBulk, lastBulk)
 	}
 	return b, nil
 }
 
-// Adjust is for [localnet.Plan]: it tells a node the proxy's addresses as those of its peers, and fixes the port of its bulk lane.
+// free tells whether nobody uses so many ports in a row.
+func free(first, count int) bool {
+	for port := first; port < first+count; port++ {
+		l, err := net.ListenPacket("udp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err != nil {
+			return false
+		}
+		_ = l.Close()
+	}
+	return true
+}
+
+// Adjust is for [localnet.Plan]: it tells a node the proxy's addresses as those of its peers, and fixes the ports of its bulk lanes.
 func (b *Behind) Adjust(c *chainspec.Node) {
+	if err := b.adjust(c); err != nil {
+		b.err = errors.Join(b.err, fmt.Errorf("%s: %w", c.Name, err))
+	}
+}
+
+func (b *Behind) adjust(c *chainspec.Node) error {
 	for k, p := range c.Peers {
 		_, port, err := net.SplitHostPort(p.Address)
 		if err != nil {
-			b.err = err
-			return
+			return err
 		}
 		c.Peers[k].Address = net.JoinHostPort(b.at[p.Name].String(), port)
 	}
 	config := map[string]json.RawMessage{}
 	if len(c.Transport.Config) > 0 {
 		if err := json.Unmarshal(c.Transport.Config, &config); err != nil {
-			b.err = err
-			return
+			return err
 		}
 	}
+	if string(config["mode"]) == `"plain"` { // all goes through the listening port
+		return nil
+	}
+	lanes := bulkLanes
+	if v, ok := config["bulk_lanes"]; ok {
+		if err := json.Unmarshal(v, &lanes); err != nil {
+			return fmt.Errorf("bulk_lanes: %w", err)
+		}
+	}
+	if lanes < 1 || lanes > bulkLanes {
+		return fmt.Errorf("bulk_lanes is %d; behind the fault proxy a node has 1 to %d", lanes, bulkLanes)
+	}
+	b.lanes[c.Name] = lanes
 	config["bulk_port"] = strconv.AppendInt(nil, int64(b.bulk[c.Name]), 10)
-	c.Transport.Config, b.err = json.Marshal(config)
+	var err error
+	c.Transport.Config, err = json.Marshal(config)
+	return err
 }
 
 // Proxy starts the proxy between the nodes of a network that was prepared with Adjust.
 func (b *Behind) Proxy(s *localnet.State, seed uint64) (*faultproxy.Proxy, error) {
-	if b.err != nil {
-		return nil, fmt.Errorf("put the nodes behind a proxy: %w", b.err)
+	es, err := b.endpoints(s)
+	if err != nil {
+		return nil, fmt.Errorf("put the nodes behind a proxy: %w", err)
 	}
-	cfg := faultproxy.Config{Seed: seed}
+	return faultproxy.New(faultproxy.Config{Seed: seed, Endpoints: es})
+}
+
+// endpoints are the proxy's addresses: one for each port of each node.
+func (b *Behind) endpoints(s *localnet.State) (es []faultproxy.Endpoint, err error) {
+	if b.err != nil {
+		return nil, b.err
+	}
 	for _, x := range s.Nodes {
 		listen, err := netip.ParseAddrPort(x.Listen)
 		if err != nil {
-			return nil, fmt.Errorf("put the nodes behind a proxy: %w", err)
+			return nil, err
 		}
-		cfg.Endpoints = append(cfg.Endpoints, faultproxy.Endpoints(x.Name, b.at[x.Name], listen,
-			netip.AddrPortFrom(listen.Addr(), uint16(b.bulk[x.Name])))...)
+		targets := []netip.AddrPort{listen}
+		for i := range b.lanes[x.Name] {
+			targets = append(targets, netip.AddrPortFrom(listen.Addr(), uint16(b.bulk[x.Name]+i)))
+		}
+		es = append(es, faultproxy.Endpoints(x.Name, b.at[x.Name], targets...)...)
 	}
-	return faultproxy.New(cfg)
+	return es, nil
 }

@@ -52,6 +52,7 @@ func (s *Supervisor) handler(token string) http.Handler {
 			reply(w, struct{}{}, f(ctx, r.PathValue("name")))
 		})
 	}
+	s.faultRoutes(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		got, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		if subtle.ConstantTimeCompare([]byte(got), []byte(token)) != 1 {
@@ -86,7 +87,7 @@ func NewControl(dir string) *Control {
 	return &Control{dir, &http.Client{Transport: &http.Transport{DialContext: dialControl(dir), DisableKeepAlives: true}}}
 }
 
-func (c *Control) call(ctx context.Context, method, path string, out any) error {
+func (c *Control) call(ctx context.Context, method, path string, body []byte, out any) error {
 	token, err := os.ReadFile(filepath.Join(c.dir, "token"))
 	if errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("%w; `alto up` starts it", ErrNotRunning)
@@ -94,7 +95,7 @@ func (c *Control) call(ctx context.Context, method, path string, out any) error 
 	if err != nil {
 		return fmt.Errorf("control token: %w", err)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://supervisor"+path, bytes.NewReader(nil))
+	req, err := http.NewRequestWithContext(ctx, method, "http://supervisor"+path, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -120,13 +121,13 @@ func (c *Control) call(ctx context.Context, method, path string, out any) error 
 // Info asks who runs the network. It fails with [ErrNotRunning] if nobody does.
 func (c *Control) Info(ctx context.Context) (Info, error) {
 	var i Info
-	err := c.call(ctx, http.MethodGet, "/v1/info", &i)
+	err := c.call(ctx, http.MethodGet, "/v1/info", nil, &i)
 	return i, err
 }
 
 // Down asks for the network's end and waits until nothing of it runs.
 func (c *Control) Down(ctx context.Context) error {
-	if err := c.call(ctx, http.MethodPost, "/v1/down", &struct{}{}); err != nil {
+	if err := c.call(ctx, http.MethodPost, "/v1/down", nil, &struct{}{}); err != nil {
 		return err
 	}
 	return waitUnlocked(ctx, filepath.Join(c.dir, "lock"))
@@ -134,5 +135,5 @@ func (c *Control) Down(ctx context.Context) error {
 
 // Node makes the supervisor stop, start or restart a node, and waits until it has.
 func (c *Control) Node(ctx context.Context, name, verb string) error {
-	return c.call(ctx, http.MethodPost, "/v1/nodes/"+name+"/"+verb, &struct{}{})
+	return c.call(ctx, http.MethodPost, "/v1/nodes/"+name+"/"+verb, nil, &struct{}{})
 }

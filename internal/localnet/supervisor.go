@@ -10,7 +10,10 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/paloalto-chain/paloalto/internal/faultproxy"
 )
 
 // Event is told while a network comes up or changes.
@@ -34,6 +37,11 @@ type Supervisor struct {
 	once   sync.Once
 	closed sync.Once
 
+	faults  *faultproxy.Proxy
+	playing atomic.Bool     // a scenario is under way
+	ending  context.Context // ends when Close begins
+	end     context.CancelFunc
+
 	mu    sync.Mutex
 	procs map[string]*proc
 	wg    sync.WaitGroup
@@ -46,6 +54,9 @@ type Options struct {
 	Notify func(Event) // may be nil; called from several goroutines
 	// Adjust has the last word on how a node is started; may be nil.
 	Adjust func(node string, c *Command)
+	// Faults is the proxy that the links between the nodes go through, so that the control socket can change what it does; nil if
+	// they do not. The caller closes it after the supervisor.
+	Faults *faultproxy.Proxy
 }
 
 // Command is how a node is started.
@@ -70,7 +81,9 @@ var ErrRunning = errors.New("the network runs already")
 
 // NewSupervisor takes the network's lock and its control socket. Close gives them back.
 func NewSupervisor(dir string, o Options) (_ *Supervisor, err error) {
-	s := &Supervisor{dir: dir, exe: o.Exe, env: o.Env, adjust: o.Adjust, notify: o.Notify, down: make(chan struct{}), procs: map[string]*proc{}}
+	s := &Supervisor{dir: dir, exe: o.Exe, env: o.Env, adjust: o.Adjust, notify: o.Notify, down: make(chan struct{}), procs: map[string]*proc{},
+		faults: o.Faults}
+	s.ending, s.end = context.WithCancel(context.Background())
 	if s.exe == "" {
 		s.exe = SelfExe()
 	}
@@ -244,6 +257,7 @@ func (s *Supervisor) Close(ctx context.Context) (err error) {
 }
 
 func (s *Supervisor) close(ctx context.Context) error {
+	s.end()
 	var wg sync.WaitGroup
 	errs := make([]error, len(s.state.Nodes))
 	for i, n := range s.state.Nodes {

@@ -261,3 +261,41 @@ func TestCommandLines(t *testing.T) {
 		t.Errorf("only %d command lines were found", n)
 	}
 }
+
+var attributeRow = regexp.MustCompile("(?m)^\\| `([a-z_0-9]+)` \\| ([a-z()]+) \\| [^|]*\\| [^|]*\\| *(yes)? *\\| (.*) \\|$")
+
+// TestAttributes checks the tables of the language's page: they have the attributes of the built-in plugins, and no others.
+func TestAttributes(t *testing.T) {
+	page := pages(t)[filepath.Join(root, "docs", "guide", "spec.md")]
+	for _, info := range schemas() {
+		for _, k := range info.Kinds {
+			title := "### `" + string(k.Kind) + " \"" + info.Name + "\"`\n"
+			_, section, found := strings.Cut(page, title)
+			if !found {
+				t.Errorf("there is no section %q", strings.TrimSpace(title))
+				continue
+			}
+			section, _, _ = strings.Cut(section, "\n#")
+			rows := map[string][]string{}
+			for _, m := range attributeRow.FindAllStringSubmatch(section, -1) {
+				rows[m[1]] = m
+			}
+			for _, a := range k.Schema.Attributes {
+				if a.Governed {
+					a.Description += "; a parameter"
+				}
+				switch r := rows[a.Name]; {
+				case r == nil:
+					t.Errorf("%s has no row for %s", strings.TrimSpace(title), a.Name)
+				case r[2] != string(a.Type) || (r[3] == "yes") != a.ConsensusCritical || r[4] != a.Description:
+					t.Errorf("%s, %s: the row says %q, %q, %q; the plugin says %q, critical %v, %q", strings.TrimSpace(title), a.Name, r[2], r[3], r[4], a.Type,
+						a.ConsensusCritical, a.Description)
+				}
+				delete(rows, a.Name)
+			}
+			for name := range rows {
+				t.Errorf("%s has a row for %s, which is no attribute", strings.TrimSpace(title), name)
+			}
+		}
+	}
+}

@@ -349,6 +349,174 @@ func (*SetLogLevelResponse) Descriptor() ([]byte, []int) {
 	return file_paloalto_api_v1_admin_proto_rawDescGZIP(), []int{7}
 }
 
+type ProbeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Peer          string                 `protobuf:"bytes,1,opt,name=peer,proto3" json:"peer,omitempty"`            // name, as the node's configuration has it, or id
+	Datagrams     uint32                 `protobuf:"varint,2,opt,name=datagrams,proto3" json:"datagrams,omitempty"` // 1 to 1,000; 0 is 100
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProbeRequest) Reset() {
+	*x = ProbeRequest{}
+	mi := &file_paloalto_api_v1_admin_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProbeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProbeRequest) ProtoMessage() {}
+
+func (x *ProbeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_api_v1_admin_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProbeRequest.ProtoReflect.Descriptor instead.
+func (*ProbeRequest) Descriptor() ([]byte, []int) {
+	return file_paloalto_api_v1_admin_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ProbeRequest) GetPeer() string {
+	if x != nil {
+		return x.Peer
+	}
+	return ""
+}
+
+func (x *ProbeRequest) GetDatagrams() uint32 {
+	if x != nil {
+		return x.Datagrams
+	}
+	return 0
+}
+
+type ProbeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"` // id of the peer
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	MinNs         uint64                 `protobuf:"varint,3,opt,name=min_ns,json=minNs,proto3" json:"min_ns,omitempty"` // round trips
+	P50Ns         uint64                 `protobuf:"varint,4,opt,name=p50_ns,json=p50Ns,proto3" json:"p50_ns,omitempty"`
+	P99Ns         uint64                 `protobuf:"varint,5,opt,name=p99_ns,json=p99Ns,proto3" json:"p99_ns,omitempty"`
+	Sent          uint32                 `protobuf:"varint,6,opt,name=sent,proto3" json:"sent,omitempty"`
+	Lost          uint32                 `protobuf:"varint,7,opt,name=lost,proto3" json:"lost,omitempty"`
+	Reordered     uint32                 `protobuf:"varint,8,opt,name=reordered,proto3" json:"reordered,omitempty"` // answers that came after that of a later datagram
+	Out           uint64                 `protobuf:"varint,9,opt,name=out,proto3" json:"out,omitempty"`             // goodput towards the peer in bytes a second; 0 if it was not measured
+	In            uint64                 `protobuf:"varint,10,opt,name=in,proto3" json:"in,omitempty"`              // from the peer
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProbeResponse) Reset() {
+	*x = ProbeResponse{}
+	mi := &file_paloalto_api_v1_admin_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProbeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProbeResponse) ProtoMessage() {}
+
+func (x *ProbeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_api_v1_admin_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProbeResponse.ProtoReflect.Descriptor instead.
+func (*ProbeResponse) Descriptor() ([]byte, []int) {
+	return file_paloalto_api_v1_admin_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ProbeResponse) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *ProbeResponse) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ProbeResponse) GetMinNs() uint64 {
+	if x != nil {
+		return x.MinNs
+	}
+	return 0
+}
+
+func (x *ProbeResponse) GetP50Ns() uint64 {
+	if x != nil {
+		return x.P50Ns
+	}
+	return 0
+}
+
+func (x *ProbeResponse) GetP99Ns() uint64 {
+	if x != nil {
+		return x.P99Ns
+	}
+	return 0
+}
+
+func (x *ProbeResponse) GetSent() uint32 {
+	if x != nil {
+		return x.Sent
+	}
+	return 0
+}
+
+func (x *ProbeResponse) GetLost() uint32 {
+	if x != nil {
+		return x.Lost
+	}
+	return 0
+}
+
+func (x *ProbeResponse) GetReordered() uint32 {
+	if x != nil {
+		return x.Reordered
+	}
+	return 0
+}
+
+func (x *ProbeResponse) GetOut() uint64 {
+	if x != nil {
+		return x.Out
+	}
+	return 0
+}
+
+func (x *ProbeResponse) GetIn() uint64 {
+	if x != nil {
+		return x.In
+	}
+	return 0
+}
+
 var File_paloalto_api_v1_admin_proto protoreflect.FileDescriptor
 
 const file_paloalto_api_v1_admin_proto_rawDesc = "" +
@@ -366,12 +534,28 @@ const file_paloalto_api_v1_admin_proto_rawDesc = "" +
 	"\x15RestartPluginResponse\"*\n" +
 	"\x12SetLogLevelRequest\x12\x14\n" +
 	"\x05level\x18\x01 \x01(\tR\x05level\"\x15\n" +
-	"\x13SetLogLevelResponse2\xe7\x02\n" +
+	"\x13SetLogLevelResponse\"@\n" +
+	"\fProbeRequest\x12\x12\n" +
+	"\x04peer\x18\x01 \x01(\tR\x04peer\x12\x1c\n" +
+	"\tdatagrams\x18\x02 \x01(\rR\tdatagrams\"\xe4\x01\n" +
+	"\rProbeResponse\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\tR\x04node\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x15\n" +
+	"\x06min_ns\x18\x03 \x01(\x04R\x05minNs\x12\x15\n" +
+	"\x06p50_ns\x18\x04 \x01(\x04R\x05p50Ns\x12\x15\n" +
+	"\x06p99_ns\x18\x05 \x01(\x04R\x05p99Ns\x12\x12\n" +
+	"\x04sent\x18\x06 \x01(\rR\x04sent\x12\x12\n" +
+	"\x04lost\x18\a \x01(\rR\x04lost\x12\x1c\n" +
+	"\treordered\x18\b \x01(\rR\treordered\x12\x10\n" +
+	"\x03out\x18\t \x01(\x04R\x03out\x12\x0e\n" +
+	"\x02in\x18\n" +
+	" \x01(\x04R\x02in2\xaf\x03\n" +
 	"\fAdminService\x12C\n" +
 	"\x04Stop\x12\x1c.paloalto.api.v1.StopRequest\x1a\x1d.paloalto.api.v1.StopResponse\x12X\n" +
 	"\vFollowChain\x12#.paloalto.api.v1.FollowChainRequest\x1a$.paloalto.api.v1.FollowChainResponse\x12^\n" +
 	"\rRestartPlugin\x12%.paloalto.api.v1.RestartPluginRequest\x1a&.paloalto.api.v1.RestartPluginResponse\x12X\n" +
-	"\vSetLogLevel\x12#.paloalto.api.v1.SetLogLevelRequest\x1a$.paloalto.api.v1.SetLogLevelResponseBDZBgithub.com/paloalto-chain/paloalto/api/proto/paloalto/api/v1;apiv1b\x06proto3"
+	"\vSetLogLevel\x12#.paloalto.api.v1.SetLogLevelRequest\x1a$.paloalto.api.v1.SetLogLevelResponse\x12F\n" +
+	"\x05Probe\x12\x1d.paloalto.api.v1.ProbeRequest\x1a\x1e.paloalto.api.v1.ProbeResponseBDZBgithub.com/paloalto-chain/paloalto/api/proto/paloalto/api/v1;apiv1b\x06proto3"
 
 var (
 	file_paloalto_api_v1_admin_proto_rawDescOnce sync.Once
@@ -385,7 +569,7 @@ func file_paloalto_api_v1_admin_proto_rawDescGZIP() []byte {
 	return file_paloalto_api_v1_admin_proto_rawDescData
 }
 
-var file_paloalto_api_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_paloalto_api_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_paloalto_api_v1_admin_proto_goTypes = []any{
 	(*StopRequest)(nil),           // 0: paloalto.api.v1.StopRequest
 	(*StopResponse)(nil),          // 1: paloalto.api.v1.StopResponse
@@ -395,18 +579,22 @@ var file_paloalto_api_v1_admin_proto_goTypes = []any{
 	(*RestartPluginResponse)(nil), // 5: paloalto.api.v1.RestartPluginResponse
 	(*SetLogLevelRequest)(nil),    // 6: paloalto.api.v1.SetLogLevelRequest
 	(*SetLogLevelResponse)(nil),   // 7: paloalto.api.v1.SetLogLevelResponse
+	(*ProbeRequest)(nil),          // 8: paloalto.api.v1.ProbeRequest
+	(*ProbeResponse)(nil),         // 9: paloalto.api.v1.ProbeResponse
 }
 var file_paloalto_api_v1_admin_proto_depIdxs = []int32{
 	0, // 0: paloalto.api.v1.AdminService.Stop:input_type -> paloalto.api.v1.StopRequest
 	2, // 1: paloalto.api.v1.AdminService.FollowChain:input_type -> paloalto.api.v1.FollowChainRequest
 	4, // 2: paloalto.api.v1.AdminService.RestartPlugin:input_type -> paloalto.api.v1.RestartPluginRequest
 	6, // 3: paloalto.api.v1.AdminService.SetLogLevel:input_type -> paloalto.api.v1.SetLogLevelRequest
-	1, // 4: paloalto.api.v1.AdminService.Stop:output_type -> paloalto.api.v1.StopResponse
-	3, // 5: paloalto.api.v1.AdminService.FollowChain:output_type -> paloalto.api.v1.FollowChainResponse
-	5, // 6: paloalto.api.v1.AdminService.RestartPlugin:output_type -> paloalto.api.v1.RestartPluginResponse
-	7, // 7: paloalto.api.v1.AdminService.SetLogLevel:output_type -> paloalto.api.v1.SetLogLevelResponse
-	4, // [4:8] is the sub-list for method output_type
-	0, // [0:4] is the sub-list for method input_type
+	8, // 4: paloalto.api.v1.AdminService.Probe:input_type -> paloalto.api.v1.ProbeRequest
+	1, // 5: paloalto.api.v1.AdminService.Stop:output_type -> paloalto.api.v1.StopResponse
+	3, // 6: paloalto.api.v1.AdminService.FollowChain:output_type -> paloalto.api.v1.FollowChainResponse
+	5, // 7: paloalto.api.v1.AdminService.RestartPlugin:output_type -> paloalto.api.v1.RestartPluginResponse
+	7, // 8: paloalto.api.v1.AdminService.SetLogLevel:output_type -> paloalto.api.v1.SetLogLevelResponse
+	9, // 9: paloalto.api.v1.AdminService.Probe:output_type -> paloalto.api.v1.ProbeResponse
+	5, // [5:10] is the sub-list for method output_type
+	0, // [0:5] is the sub-list for method input_type
 	0, // [0:0] is the sub-list for extension type_name
 	0, // [0:0] is the sub-list for extension extendee
 	0, // [0:0] is the sub-list for field type_name
@@ -423,7 +611,7 @@ func file_paloalto_api_v1_admin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_paloalto_api_v1_admin_proto_rawDesc), len(file_paloalto_api_v1_admin_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

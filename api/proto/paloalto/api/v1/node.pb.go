@@ -719,6 +719,275 @@ func (x *HealthResponse) GetProblems() []string {
 	return nil
 }
 
+type LinksRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LinksRequest) Reset() {
+	*x = LinksRequest{}
+	mi := &file_paloalto_api_v1_node_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LinksRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LinksRequest) ProtoMessage() {}
+
+func (x *LinksRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_api_v1_node_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LinksRequest.ProtoReflect.Descriptor instead.
+func (*LinksRequest) Descriptor() ([]byte, []int) {
+	return file_paloalto_api_v1_node_proto_rawDescGZIP(), []int{8}
+}
+
+type LinksResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Links         []*PeerLink            `protobuf:"bytes,1,rep,name=links,proto3" json:"links,omitempty"`
+	HeldBack      uint64                 `protobuf:"varint,2,opt,name=held_back,json=heldBack,proto3" json:"held_back,omitempty"` // messages that were not sent since too much waited for their receivers
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LinksResponse) Reset() {
+	*x = LinksResponse{}
+	mi := &file_paloalto_api_v1_node_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LinksResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LinksResponse) ProtoMessage() {}
+
+func (x *LinksResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_api_v1_node_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LinksResponse.ProtoReflect.Descriptor instead.
+func (*LinksResponse) Descriptor() ([]byte, []int) {
+	return file_paloalto_api_v1_node_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *LinksResponse) GetLinks() []*PeerLink {
+	if x != nil {
+		return x.Links
+	}
+	return nil
+}
+
+func (x *LinksResponse) GetHeldBack() uint64 {
+	if x != nil {
+		return x.HeldBack
+	}
+	return 0
+}
+
+// PeerLink is this node's end of a link to another node.
+type PeerLink struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"` // id; empty for a stranger who has not shown who it is
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"` // as the node's configuration has it; empty for a stranger
+	Address       string                 `protobuf:"bytes,3,opt,name=address,proto3" json:"address,omitempty"`
+	Up            bool                   `protobuf:"varint,4,opt,name=up,proto3" json:"up,omitempty"`
+	Dialled       bool                   `protobuf:"varint,5,opt,name=dialled,proto3" json:"dialled,omitempty"`                         // by this node
+	Authenticated bool                   `protobuf:"varint,6,opt,name=authenticated,proto3" json:"authenticated,omitempty"`             // the node has shown on this connection that it is the one
+	SinceMs       uint64                 `protobuf:"varint,7,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"`          // how long it has been up or down
+	RttNs         uint64                 `protobuf:"varint,8,opt,name=rtt_ns,json=rttNs,proto3" json:"rtt_ns,omitempty"`                // round trip, smoothed; 0 if unknown
+	VarianceNs    uint64                 `protobuf:"varint,9,opt,name=variance_ns,json=varianceNs,proto3" json:"variance_ns,omitempty"` // of the round trip
+	Lanes         uint32                 `protobuf:"varint,10,opt,name=lanes,proto3" json:"lanes,omitempty"`                            // connections that carry it now
+	Datagram      uint32                 `protobuf:"varint,11,opt,name=datagram,proto3" json:"datagram,omitempty"`                      // largest that is sent, in bytes
+	Queued        uint64                 `protobuf:"varint,12,opt,name=queued,proto3" json:"queued,omitempty"`                          // bytes that wait to be sent
+	SentBytes     uint64                 `protobuf:"varint,13,opt,name=sent_bytes,json=sentBytes,proto3" json:"sent_bytes,omitempty"`   // of messages, since it came up, as all that follows
+	ReceivedBytes uint64                 `protobuf:"varint,14,opt,name=received_bytes,json=receivedBytes,proto3" json:"received_bytes,omitempty"`
+	Datagrams     uint64                 `protobuf:"varint,15,opt,name=datagrams,proto3" json:"datagrams,omitempty"`         // that wanted confirmation, each counted once
+	Retransmitted uint64                 `protobuf:"varint,16,opt,name=retransmitted,proto3" json:"retransmitted,omitempty"` // how often one of them was sent again
+	Out           uint64                 `protobuf:"varint,17,opt,name=out,proto3" json:"out,omitempty"`                     // bytes of messages a second, over the last few seconds
+	In            uint64                 `protobuf:"varint,18,opt,name=in,proto3" json:"in,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PeerLink) Reset() {
+	*x = PeerLink{}
+	mi := &file_paloalto_api_v1_node_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PeerLink) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PeerLink) ProtoMessage() {}
+
+func (x *PeerLink) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_api_v1_node_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PeerLink.ProtoReflect.Descriptor instead.
+func (*PeerLink) Descriptor() ([]byte, []int) {
+	return file_paloalto_api_v1_node_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *PeerLink) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *PeerLink) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *PeerLink) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *PeerLink) GetUp() bool {
+	if x != nil {
+		return x.Up
+	}
+	return false
+}
+
+func (x *PeerLink) GetDialled() bool {
+	if x != nil {
+		return x.Dialled
+	}
+	return false
+}
+
+func (x *PeerLink) GetAuthenticated() bool {
+	if x != nil {
+		return x.Authenticated
+	}
+	return false
+}
+
+func (x *PeerLink) GetSinceMs() uint64 {
+	if x != nil {
+		return x.SinceMs
+	}
+	return 0
+}
+
+func (x *PeerLink) GetRttNs() uint64 {
+	if x != nil {
+		return x.RttNs
+	}
+	return 0
+}
+
+func (x *PeerLink) GetVarianceNs() uint64 {
+	if x != nil {
+		return x.VarianceNs
+	}
+	return 0
+}
+
+func (x *PeerLink) GetLanes() uint32 {
+	if x != nil {
+		return x.Lanes
+	}
+	return 0
+}
+
+func (x *PeerLink) GetDatagram() uint32 {
+	if x != nil {
+		return x.Datagram
+	}
+	return 0
+}
+
+func (x *PeerLink) GetQueued() uint64 {
+	if x != nil {
+		return x.Queued
+	}
+	return 0
+}
+
+func (x *PeerLink) GetSentBytes() uint64 {
+	if x != nil {
+		return x.SentBytes
+	}
+	return 0
+}
+
+func (x *PeerLink) GetReceivedBytes() uint64 {
+	if x != nil {
+		return x.ReceivedBytes
+	}
+	return 0
+}
+
+func (x *PeerLink) GetDatagrams() uint64 {
+	if x != nil {
+		return x.Datagrams
+	}
+	return 0
+}
+
+func (x *PeerLink) GetRetransmitted() uint64 {
+	if x != nil {
+		return x.Retransmitted
+	}
+	return 0
+}
+
+func (x *PeerLink) GetOut() uint64 {
+	if x != nil {
+		return x.Out
+	}
+	return 0
+}
+
+func (x *PeerLink) GetIn() uint64 {
+	if x != nil {
+		return x.In
+	}
+	return 0
+}
+
 var File_paloalto_api_v1_node_proto protoreflect.FileDescriptor
 
 const file_paloalto_api_v1_node_proto_rawDesc = "" +
@@ -789,10 +1058,37 @@ const file_paloalto_api_v1_node_proto_rawDesc = "" +
 	"\rHealthRequest\"<\n" +
 	"\x0eHealthResponse\x12\x0e\n" +
 	"\x02ok\x18\x01 \x01(\bR\x02ok\x12\x1a\n" +
-	"\bproblems\x18\x02 \x03(\tR\bproblems2\xa3\x01\n" +
+	"\bproblems\x18\x02 \x03(\tR\bproblems\"\x0e\n" +
+	"\fLinksRequest\"]\n" +
+	"\rLinksResponse\x12/\n" +
+	"\x05links\x18\x01 \x03(\v2\x19.paloalto.api.v1.PeerLinkR\x05links\x12\x1b\n" +
+	"\theld_back\x18\x02 \x01(\x04R\bheldBack\"\xe5\x03\n" +
+	"\bPeerLink\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\tR\x04node\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
+	"\aaddress\x18\x03 \x01(\tR\aaddress\x12\x0e\n" +
+	"\x02up\x18\x04 \x01(\bR\x02up\x12\x18\n" +
+	"\adialled\x18\x05 \x01(\bR\adialled\x12$\n" +
+	"\rauthenticated\x18\x06 \x01(\bR\rauthenticated\x12\x19\n" +
+	"\bsince_ms\x18\a \x01(\x04R\asinceMs\x12\x15\n" +
+	"\x06rtt_ns\x18\b \x01(\x04R\x05rttNs\x12\x1f\n" +
+	"\vvariance_ns\x18\t \x01(\x04R\n" +
+	"varianceNs\x12\x14\n" +
+	"\x05lanes\x18\n" +
+	" \x01(\rR\x05lanes\x12\x1a\n" +
+	"\bdatagram\x18\v \x01(\rR\bdatagram\x12\x16\n" +
+	"\x06queued\x18\f \x01(\x04R\x06queued\x12\x1d\n" +
+	"\n" +
+	"sent_bytes\x18\r \x01(\x04R\tsentBytes\x12%\n" +
+	"\x0ereceived_bytes\x18\x0e \x01(\x04R\rreceivedBytes\x12\x1c\n" +
+	"\tdatagrams\x18\x0f \x01(\x04R\tdatagrams\x12$\n" +
+	"\rretransmitted\x18\x10 \x01(\x04R\rretransmitted\x12\x10\n" +
+	"\x03out\x18\x11 \x01(\x04R\x03out\x12\x0e\n" +
+	"\x02in\x18\x12 \x01(\x04R\x02in2\xeb\x01\n" +
 	"\vNodeService\x12I\n" +
 	"\x06Status\x12\x1e.paloalto.api.v1.StatusRequest\x1a\x1f.paloalto.api.v1.StatusResponse\x12I\n" +
-	"\x06Health\x12\x1e.paloalto.api.v1.HealthRequest\x1a\x1f.paloalto.api.v1.HealthResponseBDZBgithub.com/paloalto-chain/paloalto/api/proto/paloalto/api/v1;apiv1b\x06proto3"
+	"\x06Health\x12\x1e.paloalto.api.v1.HealthRequest\x1a\x1f.paloalto.api.v1.HealthResponse\x12F\n" +
+	"\x05Links\x12\x1d.paloalto.api.v1.LinksRequest\x1a\x1e.paloalto.api.v1.LinksResponseBDZBgithub.com/paloalto-chain/paloalto/api/proto/paloalto/api/v1;apiv1b\x06proto3"
 
 var (
 	file_paloalto_api_v1_node_proto_rawDescOnce sync.Once
@@ -806,7 +1102,7 @@ func file_paloalto_api_v1_node_proto_rawDescGZIP() []byte {
 	return file_paloalto_api_v1_node_proto_rawDescData
 }
 
-var file_paloalto_api_v1_node_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_paloalto_api_v1_node_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_paloalto_api_v1_node_proto_goTypes = []any{
 	(*StatusRequest)(nil),  // 0: paloalto.api.v1.StatusRequest
 	(*StatusResponse)(nil), // 1: paloalto.api.v1.StatusResponse
@@ -816,21 +1112,27 @@ var file_paloalto_api_v1_node_proto_goTypes = []any{
 	(*Instance)(nil),       // 5: paloalto.api.v1.Instance
 	(*HealthRequest)(nil),  // 6: paloalto.api.v1.HealthRequest
 	(*HealthResponse)(nil), // 7: paloalto.api.v1.HealthResponse
+	(*LinksRequest)(nil),   // 8: paloalto.api.v1.LinksRequest
+	(*LinksResponse)(nil),  // 9: paloalto.api.v1.LinksResponse
+	(*PeerLink)(nil),       // 10: paloalto.api.v1.PeerLink
 }
 var file_paloalto_api_v1_node_proto_depIdxs = []int32{
-	2, // 0: paloalto.api.v1.StatusResponse.peers:type_name -> paloalto.api.v1.Peer
-	3, // 1: paloalto.api.v1.StatusResponse.chains:type_name -> paloalto.api.v1.ChainStatus
-	4, // 2: paloalto.api.v1.StatusResponse.plugins:type_name -> paloalto.api.v1.Plugin
-	5, // 3: paloalto.api.v1.Plugin.instances:type_name -> paloalto.api.v1.Instance
-	0, // 4: paloalto.api.v1.NodeService.Status:input_type -> paloalto.api.v1.StatusRequest
-	6, // 5: paloalto.api.v1.NodeService.Health:input_type -> paloalto.api.v1.HealthRequest
-	1, // 6: paloalto.api.v1.NodeService.Status:output_type -> paloalto.api.v1.StatusResponse
-	7, // 7: paloalto.api.v1.NodeService.Health:output_type -> paloalto.api.v1.HealthResponse
-	6, // [6:8] is the sub-list for method output_type
-	4, // [4:6] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	2,  // 0: paloalto.api.v1.StatusResponse.peers:type_name -> paloalto.api.v1.Peer
+	3,  // 1: paloalto.api.v1.StatusResponse.chains:type_name -> paloalto.api.v1.ChainStatus
+	4,  // 2: paloalto.api.v1.StatusResponse.plugins:type_name -> paloalto.api.v1.Plugin
+	5,  // 3: paloalto.api.v1.Plugin.instances:type_name -> paloalto.api.v1.Instance
+	10, // 4: paloalto.api.v1.LinksResponse.links:type_name -> paloalto.api.v1.PeerLink
+	0,  // 5: paloalto.api.v1.NodeService.Status:input_type -> paloalto.api.v1.StatusRequest
+	6,  // 6: paloalto.api.v1.NodeService.Health:input_type -> paloalto.api.v1.HealthRequest
+	8,  // 7: paloalto.api.v1.NodeService.Links:input_type -> paloalto.api.v1.LinksRequest
+	1,  // 8: paloalto.api.v1.NodeService.Status:output_type -> paloalto.api.v1.StatusResponse
+	7,  // 9: paloalto.api.v1.NodeService.Health:output_type -> paloalto.api.v1.HealthResponse
+	9,  // 10: paloalto.api.v1.NodeService.Links:output_type -> paloalto.api.v1.LinksResponse
+	8,  // [8:11] is the sub-list for method output_type
+	5,  // [5:8] is the sub-list for method input_type
+	5,  // [5:5] is the sub-list for extension type_name
+	5,  // [5:5] is the sub-list for extension extendee
+	0,  // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_paloalto_api_v1_node_proto_init() }
@@ -844,7 +1146,7 @@ func file_paloalto_api_v1_node_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_paloalto_api_v1_node_proto_rawDesc), len(file_paloalto_api_v1_node_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -44,6 +44,8 @@ const (
 	// AdminServiceSetLogLevelProcedure is the fully-qualified name of the AdminService's SetLogLevel
 	// RPC.
 	AdminServiceSetLogLevelProcedure = "/paloalto.api.v1.AdminService/SetLogLevel"
+	// AdminServiceProbeProcedure is the fully-qualified name of the AdminService's Probe RPC.
+	AdminServiceProbeProcedure = "/paloalto.api.v1.AdminService/Probe"
 )
 
 // AdminServiceClient is a client for the paloalto.api.v1.AdminService service.
@@ -54,6 +56,8 @@ type AdminServiceClient interface {
 	FollowChain(context.Context, *connect.Request[v1.FollowChainRequest]) (*connect.Response[v1.FollowChainResponse], error)
 	RestartPlugin(context.Context, *connect.Request[v1.RestartPluginRequest]) (*connect.Response[v1.RestartPluginResponse], error)
 	SetLogLevel(context.Context, *connect.Request[v1.SetLogLevelRequest]) (*connect.Response[v1.SetLogLevelResponse], error)
+	// Probe measures the link to a peer. It is here since it costs traffic, and one at a time is made.
+	Probe(context.Context, *connect.Request[v1.ProbeRequest]) (*connect.Response[v1.ProbeResponse], error)
 }
 
 // NewAdminServiceClient constructs a client for the paloalto.api.v1.AdminService service. By
@@ -91,6 +95,12 @@ func NewAdminServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(adminServiceMethods.ByName("SetLogLevel")),
 			connect.WithClientOptions(opts...),
 		),
+		probe: connect.NewClient[v1.ProbeRequest, v1.ProbeResponse](
+			httpClient,
+			baseURL+AdminServiceProbeProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("Probe")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -100,6 +110,7 @@ type adminServiceClient struct {
 	followChain   *connect.Client[v1.FollowChainRequest, v1.FollowChainResponse]
 	restartPlugin *connect.Client[v1.RestartPluginRequest, v1.RestartPluginResponse]
 	setLogLevel   *connect.Client[v1.SetLogLevelRequest, v1.SetLogLevelResponse]
+	probe         *connect.Client[v1.ProbeRequest, v1.ProbeResponse]
 }
 
 // Stop calls paloalto.api.v1.AdminService.Stop.
@@ -122,6 +133,11 @@ func (c *adminServiceClient) SetLogLevel(ctx context.Context, req *connect.Reque
 	return c.setLogLevel.CallUnary(ctx, req)
 }
 
+// Probe calls paloalto.api.v1.AdminService.Probe.
+func (c *adminServiceClient) Probe(ctx context.Context, req *connect.Request[v1.ProbeRequest]) (*connect.Response[v1.ProbeResponse], error) {
+	return c.probe.CallUnary(ctx, req)
+}
+
 // AdminServiceHandler is an implementation of the paloalto.api.v1.AdminService service.
 type AdminServiceHandler interface {
 	// Stop begins a graceful stop and answers before the node is gone.
@@ -130,6 +146,8 @@ type AdminServiceHandler interface {
 	FollowChain(context.Context, *connect.Request[v1.FollowChainRequest]) (*connect.Response[v1.FollowChainResponse], error)
 	RestartPlugin(context.Context, *connect.Request[v1.RestartPluginRequest]) (*connect.Response[v1.RestartPluginResponse], error)
 	SetLogLevel(context.Context, *connect.Request[v1.SetLogLevelRequest]) (*connect.Response[v1.SetLogLevelResponse], error)
+	// Probe measures the link to a peer. It is here since it costs traffic, and one at a time is made.
+	Probe(context.Context, *connect.Request[v1.ProbeRequest]) (*connect.Response[v1.ProbeResponse], error)
 }
 
 // NewAdminServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -163,6 +181,12 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(adminServiceMethods.ByName("SetLogLevel")),
 		connect.WithHandlerOptions(opts...),
 	)
+	adminServiceProbeHandler := connect.NewUnaryHandler(
+		AdminServiceProbeProcedure,
+		svc.Probe,
+		connect.WithSchema(adminServiceMethods.ByName("Probe")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/paloalto.api.v1.AdminService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case AdminServiceStopProcedure:
@@ -173,6 +197,8 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 			adminServiceRestartPluginHandler.ServeHTTP(w, r)
 		case AdminServiceSetLogLevelProcedure:
 			adminServiceSetLogLevelHandler.ServeHTTP(w, r)
+		case AdminServiceProbeProcedure:
+			adminServiceProbeHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -196,4 +222,8 @@ func (UnimplementedAdminServiceHandler) RestartPlugin(context.Context, *connect.
 
 func (UnimplementedAdminServiceHandler) SetLogLevel(context.Context, *connect.Request[v1.SetLogLevelRequest]) (*connect.Response[v1.SetLogLevelResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("paloalto.api.v1.AdminService.SetLogLevel is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) Probe(context.Context, *connect.Request[v1.ProbeRequest]) (*connect.Response[v1.ProbeResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("paloalto.api.v1.AdminService.Probe is not implemented"))
 }

@@ -37,6 +37,8 @@ const (
 	NodeServiceStatusProcedure = "/paloalto.api.v1.NodeService/Status"
 	// NodeServiceHealthProcedure is the fully-qualified name of the NodeService's Health RPC.
 	NodeServiceHealthProcedure = "/paloalto.api.v1.NodeService/Health"
+	// NodeServiceLinksProcedure is the fully-qualified name of the NodeService's Links RPC.
+	NodeServiceLinksProcedure = "/paloalto.api.v1.NodeService/Links"
 )
 
 // NodeServiceClient is a client for the paloalto.api.v1.NodeService service.
@@ -45,6 +47,8 @@ type NodeServiceClient interface {
 	Status(context.Context, *connect.Request[v1.StatusRequest]) (*connect.Response[v1.StatusResponse], error)
 	// Health tells whether something is wrong. GET /healthz tells the same by its HTTP status.
 	Health(context.Context, *connect.Request[v1.HealthRequest]) (*connect.Response[v1.HealthResponse], error)
+	// Links tells the state of every link to another node, as the transport has seen it; nothing is sent for it.
+	Links(context.Context, *connect.Request[v1.LinksRequest]) (*connect.Response[v1.LinksResponse], error)
 }
 
 // NewNodeServiceClient constructs a client for the paloalto.api.v1.NodeService service. By default,
@@ -70,6 +74,12 @@ func NewNodeServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 			connect.WithSchema(nodeServiceMethods.ByName("Health")),
 			connect.WithClientOptions(opts...),
 		),
+		links: connect.NewClient[v1.LinksRequest, v1.LinksResponse](
+			httpClient,
+			baseURL+NodeServiceLinksProcedure,
+			connect.WithSchema(nodeServiceMethods.ByName("Links")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -77,6 +87,7 @@ func NewNodeServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 type nodeServiceClient struct {
 	status *connect.Client[v1.StatusRequest, v1.StatusResponse]
 	health *connect.Client[v1.HealthRequest, v1.HealthResponse]
+	links  *connect.Client[v1.LinksRequest, v1.LinksResponse]
 }
 
 // Status calls paloalto.api.v1.NodeService.Status.
@@ -89,12 +100,19 @@ func (c *nodeServiceClient) Health(ctx context.Context, req *connect.Request[v1.
 	return c.health.CallUnary(ctx, req)
 }
 
+// Links calls paloalto.api.v1.NodeService.Links.
+func (c *nodeServiceClient) Links(ctx context.Context, req *connect.Request[v1.LinksRequest]) (*connect.Response[v1.LinksResponse], error) {
+	return c.links.CallUnary(ctx, req)
+}
+
 // NodeServiceHandler is an implementation of the paloalto.api.v1.NodeService service.
 type NodeServiceHandler interface {
 	// Status tells everything that the node knows of itself: peers, chains, plugins.
 	Status(context.Context, *connect.Request[v1.StatusRequest]) (*connect.Response[v1.StatusResponse], error)
 	// Health tells whether something is wrong. GET /healthz tells the same by its HTTP status.
 	Health(context.Context, *connect.Request[v1.HealthRequest]) (*connect.Response[v1.HealthResponse], error)
+	// Links tells the state of every link to another node, as the transport has seen it; nothing is sent for it.
+	Links(context.Context, *connect.Request[v1.LinksRequest]) (*connect.Response[v1.LinksResponse], error)
 }
 
 // NewNodeServiceHandler builds an HTTP handler from the service implementation. It returns the path
@@ -116,12 +134,20 @@ func NewNodeServiceHandler(svc NodeServiceHandler, opts ...connect.HandlerOption
 		connect.WithSchema(nodeServiceMethods.ByName("Health")),
 		connect.WithHandlerOptions(opts...),
 	)
+	nodeServiceLinksHandler := connect.NewUnaryHandler(
+		NodeServiceLinksProcedure,
+		svc.Links,
+		connect.WithSchema(nodeServiceMethods.ByName("Links")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/paloalto.api.v1.NodeService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case NodeServiceStatusProcedure:
 			nodeServiceStatusHandler.ServeHTTP(w, r)
 		case NodeServiceHealthProcedure:
 			nodeServiceHealthHandler.ServeHTTP(w, r)
+		case NodeServiceLinksProcedure:
+			nodeServiceLinksHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -137,4 +163,8 @@ func (UnimplementedNodeServiceHandler) Status(context.Context, *connect.Request[
 
 func (UnimplementedNodeServiceHandler) Health(context.Context, *connect.Request[v1.HealthRequest]) (*connect.Response[v1.HealthResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("paloalto.api.v1.NodeService.Health is not implemented"))
+}
+
+func (UnimplementedNodeServiceHandler) Links(context.Context, *connect.Request[v1.LinksRequest]) (*connect.Response[v1.LinksResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("paloalto.api.v1.NodeService.Links is not implemented"))
 }
