@@ -22,6 +22,11 @@ bench:
 	go run ./bench/throughput -alto bin/alto
 	go test -run '^$$' -bench . ./...
 
+# transport-udp beside quic-go and kcp-go; BENCH takes flags, such as BENCH='-cells "d25-*" -time 5s' or BENCH=-junk.
+.PHONY: bench-transport
+bench-transport:
+	cd bench/transport && go run . $(BENCH)
+
 fuzz:
 	internal/tools/fuzz.sh
 
