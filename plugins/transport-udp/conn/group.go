@@ -106,13 +106,6 @@ func (g *Group) Pressed() bool {
 	return full
 }
 
-// Ready tells whether something waits that the congestion window lets go, though perhaps not at once.
-func (g *Group) Ready() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.ready()
-}
-
 // Open tells whether something waits that a lane should be asked to send now: the congestion window lets it go, and no lane will
 // ask by itself as soon as pacing does.
 func (g *Group) Open(now Time) bool {
