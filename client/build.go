@@ -54,7 +54,7 @@ func Build(ref *Reference, account types.AccountID, authority *types.Authority, 
 		t.Salt = binary.LittleEndian.Uint64(b[:])
 	}
 	if t.MaxGas = opts.Gas; t.MaxGas == 0 {
-		t.MaxGas = gasOf(module, len(actions), ref.Params.Limits.BlockGas)
+		t.MaxGas = gasOf(module, actions, ref.Params.Limits.BlockGas)
 	}
 	if t.MaxFee = opts.MaxFee; t.MaxFee == 0 {
 		t.MaxFee = ^uint64(0) // as long as a number can be, so that the size is not underestimated
@@ -70,7 +70,7 @@ func Build(ref *Reference, account types.AccountID, authority *types.Authority, 
 // ed25519SignatureBytes is what a signature takes in an envelope: scheme, key and signature with their lengths.
 const ed25519SignatureBytes = 1 + 1 + 32 + 1 + 64
 
-func gasOf(module string, actions int, block uint64) uint64 {
+func gasOf(module string, actions []types.Action, block uint64) uint64 {
 	each := uint64(DefaultGas)
 	switch module {
 	case types.ModuleBank:
@@ -82,7 +82,10 @@ func gasOf(module string, actions int, block uint64) uint64 {
 	case params.Module:
 		each = params.Gas
 	}
-	gas := each * uint64(actions)
+	gas := each * uint64(len(actions))
+	if module == types.ModuleContract {
+		gas = contractGas(actions)
+	}
 	if block > 0 {
 		gas = min(gas, block)
 	}

@@ -115,7 +115,7 @@ func (n *Node) assemble(ctx context.Context, r *running, local chainspec.NodeCha
 		if err != nil {
 			return cfg, err
 		}
-		modules = append(modules, ledger.Named{Name: types.ModuleContract, Module: contract.New(o.instance.VM()).Limit(contract.GasLimit(g.VM.Config))})
+		modules = append(modules, ledger.Named{Name: types.ModuleContract, Module: contract.New(o.instance.VM()).Limit(contract.GasLimit(g.VM.Config)).Slots(g.TimeMs, g.SlotMs)})
 	}
 	if g.Oracle != nil {
 		o, err := open(want{plugin.Oracle, g.Oracle.Plugin, g.Oracle.Rules, g.Oracle.Config, local.Oracle.Local, local.Oracle.HostSettings})

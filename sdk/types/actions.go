@@ -6,7 +6,7 @@ import "fmt"
 const (
 	ModuleAccount   = "account"   // set_permission, delete_permission, link, unlink, claim_fees
 	ModuleBank      = "bank"      // transfer, burn
-	ModuleContract  = "contract"  // run
+	ModuleContract  = "contract"  // run, lock, claim, settle, refund
 	ModuleConsensus = "consensus" // the module face of the consensus plugin
 	ModuleChains    = "chains"    // spawn
 )
@@ -71,23 +71,6 @@ func (b BurnBody) Encode() []byte {
 func DecodeBurnBody(raw []byte) (BurnBody, error) {
 	d := NewDecoder(raw)
 	return finish(d, "bank.burn", BurnBody{d.Uint()})
-}
-
-// RunBody is the body of contract.run: bytecode for the chain's VM, and the evidence that runs first.
-type RunBody struct{ Code, Evidence []byte }
-
-// Encode returns the canonical bytes.
-func (b RunBody) Encode() []byte {
-	e := NewEncoder(8 + len(b.Code) + len(b.Evidence))
-	e.Blob(b.Code)
-	e.Blob(b.Evidence)
-	return e.Bytes()
-}
-
-// DecodeRunBody is the inverse of [RunBody.Encode].
-func DecodeRunBody(raw []byte) (RunBody, error) {
-	d := NewDecoder(raw)
-	return finish(d, "contract.run", RunBody{d.Blob(MaxTxBytes), d.Blob(MaxTxBytes)})
 }
 
 // SpawnBody is the body of chains.spawn: the resolved genesis document of a child chain.

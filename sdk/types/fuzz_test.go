@@ -83,6 +83,10 @@ func FuzzDecodeStateProof(f *testing.F)     { fuzz(f, "state proof") }
 func FuzzDecodeTransferBody(f *testing.F)   { fuzz(f, "transfer body") }
 func FuzzDecodeBurnBody(f *testing.F)       { fuzz(f, "burn body") }
 func FuzzDecodeRunBody(f *testing.F)        { fuzz(f, "run body") }
+func FuzzDecodeLockBody(f *testing.F)       { fuzz(f, "lock body") }
+func FuzzDecodeClaimBody(f *testing.F)      { fuzz(f, "claim body") }
+func FuzzDecodeLockRefBody(f *testing.F)    { fuzz(f, "lock reference") }
+func FuzzDecodeLock(f *testing.F)           { fuzz(f, "lock") }
 func FuzzDecodeSpawnBody(f *testing.F)      { fuzz(f, "spawn body") }
 func FuzzDecodePermissionBody(f *testing.F) { fuzz(f, "permission body") }
 func FuzzDecodeNameBody(f *testing.F)       { fuzz(f, "name body") }

@@ -37,6 +37,7 @@ func TestGolden(t *testing.T) {
 	hash("set-hash", testSet(4).Hash())
 	line("commit-sign-bytes", SignBytes(chain, PurposeCommit, CommitPayload(testSet(4).Hash(), 7, 1203, 1000, testHeader().ID())))
 	line("possession-bytes", PossessionBytes(chain, testAuthority().ID()))
+	hash("lock-id", LockIDOf(TxIDOf(chain, raw), 200))
 	hash("history-root", testHistory(11).Root())
 	hash("receipts-root", ReceiptsRoot([]Receipt{*testReceipt(), {Status: "fee"}}))
 	hash("merkle-root-empty", MerkleRoot(nil))

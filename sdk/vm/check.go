@@ -21,11 +21,15 @@ const (
 	MaxWordBytes        = 128       // of Result.Word; a longer text is cut
 	MaxWarnings         = 1000      // of one Compile; further ones are dropped
 	MaxTraceStack       = 4096      // items of a Step's stack
+	MaxTop              = 8         // values of Result.Top
 	HashBytes           = 32        // of Run.Code with ByHash
 )
 
-// maxSourceName bounds Source.File and Source.Dialect, in bytes.
-const maxSourceName = 4096
+const (
+	maxSourceName = 4096       // bytes of Source.File and Source.Dialect
+	maxValueBytes = 2*1024 + 4 // of a value of a stack as text; it is cut above
+	maxNames      = 256        // entries of a list of names
+)
 
 // Check checks what every VM may rely on. The error wraps ErrInvalid or ErrTooLarge.
 func (b Batch) Check() error {
@@ -106,6 +110,8 @@ func CheckResult(r *Run, res *Result) error {
 		return fmt.Errorf("failed with status %d and has %d results", res.Status, len(res.Stack))
 	case len(res.Stack) > MaxResults:
 		return fmt.Errorf("%d results, at most %d", len(res.Stack), MaxResults)
+	case res.Convention > DelayNonceAmount:
+		return fmt.Errorf("result convention %d is unknown", res.Convention)
 	}
 	return nil
 }

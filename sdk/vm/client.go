@@ -19,6 +19,9 @@ const (
 	// pieceRuns is how many runs a call carries at most: their results, with the longest texts that are let through, fit a
 	// message too.
 	pieceRuns = 4096
+	// pieceGas is how much gas the runs of a call may use together, unless it has one run only: what a VM computes in a few
+	// seconds, so that a batch of the worst contracts is not taken for a plugin that hangs.
+	pieceGas = 500_000_000
 )
 
 // NewClient returns the VM with a handle behind a connection. It may be used concurrently as a VM may. Large batches are cut
@@ -58,7 +61,14 @@ func (c *client) Load(ctx context.Context, code [][]byte) ([]Loaded, error) {
 			if len(l.GetCodeHash()) != HashBytes {
 				return nil, misbehaved("load", "a code hash of %d bytes", len(l.GetCodeHash()))
 			}
-			out = append(out, Loaded{CodeHash: [HashBytes]byte(l.CodeHash), Error: cut(l.Error, MaxErrorBytes)})
+			if len(l.EnvReads) > maxNames {
+				return nil, misbehaved("load", "%d environment words, at most %d", len(l.EnvReads), maxNames)
+			}
+			if l.Convention > uint32(DelayNonceAmount) {
+				return nil, misbehaved("load", "result convention %d", l.Convention)
+			}
+			out = append(out, Loaded{CodeHash: [HashBytes]byte(l.CodeHash), Error: cut(l.Error, MaxErrorBytes), Verified: l.Verified,
+				EnvReads: fitNames(l.EnvReads), MaxStack: l.MaxStack, GasBound: l.GasBound, Convention: Convention(l.Convention)})
 		}
 		code = code[n:]
 	}
@@ -73,13 +83,18 @@ func (c *client) RunBatch(ctx context.Context, b Batch) ([]Result, error) {
 	// An empty batch is sent all the same: that there is such an instance is part of the answer.
 	for first := true; first || len(b.Runs) > 0; first = false {
 		n, size := 0, 0
-		for n < len(b.Runs) && n < pieceRuns && size < pieceBytes {
+		for gas := uint64(0); n < len(b.Runs) && n < pieceRuns && size < pieceBytes; n++ {
+			more := min(b.Runs[n].GasLimit, pieceGas)
+			if gas+more > pieceGas && n > 0 {
+				break
+			}
+			gas += more
 			size += runBytes(&b.Runs[n])
-			n++
 		}
 		req := &vmv1.RunBatchRequest{Instance: c.handle, Environment: b.Environment, Runs: make([]*vmv1.Run, n)}
+		messages := make([]vmv1.Run, n)
 		for i := range n {
-			req.Runs[i] = runToProto(&b.Runs[i])
+			req.Runs[i] = runToProto(&messages[i], &b.Runs[i])
 		}
 		resp, err := c.rpc.RunBatch(ctx, req, c.opts...)
 		if err != nil {
@@ -100,22 +115,26 @@ func (c *client) RunBatch(ctx context.Context, b Batch) ([]Result, error) {
 	return out, nil
 }
 
-func (c *client) Compile(ctx context.Context, s Source) ([]byte, []string, error) {
+func (c *client) Compile(ctx context.Context, s Source) (*Compiled, error) {
 	if err := s.Check(); err != nil {
-		return nil, nil, fmt.Errorf("compile: %w", err)
+		return nil, fmt.Errorf("compile: %w", err)
 	}
 	resp, err := c.rpc.Compile(ctx, &vmv1.CompileRequest{Instance: c.handle, Source: s.Text, Dialect: s.Dialect, File: s.File,
 		Evidence: s.Evidence}, c.opts...)
 	if err != nil {
-		return nil, nil, c.errs.FromWire(err)
+		return nil, c.errs.FromWire(err)
 	}
 	if len(resp.Code) > MaxCodeBytes || len(resp.Warnings) > MaxWarnings {
-		return nil, nil, misbehaved("compile", "code of %d bytes, %d warnings", len(resp.Code), len(resp.Warnings))
+		return nil, misbehaved("compile", "code of %d bytes, %d warnings", len(resp.Code), len(resp.Warnings))
 	}
-	for i, w := range resp.Warnings {
-		resp.Warnings[i] = cut(w, MaxErrorBytes)
+	out := &Compiled{Code: resp.Code, Warnings: resp.Warnings}
+	for i, w := range out.Warnings {
+		out.Warnings[i] = cut(w, MaxErrorBytes)
 	}
-	return resp.Code, resp.Warnings, nil
+	if out.Map, err = mapFromProto(resp.Map, len(resp.Code)); err != nil {
+		return nil, misbehaved("compile", "%v", err)
+	}
+	return out, nil
 }
 
 func (c *client) Disassemble(ctx context.Context, code []byte) (string, error) {
@@ -139,7 +158,7 @@ func (c *client) Trace(ctx context.Context, env map[string][]byte, r Run, step f
 	// Ending the stream's context on every way out makes sure that the plugin stops running.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stream, err := c.rpc.Trace(ctx, &vmv1.TraceRequest{Instance: c.handle, Environment: env, Run: runToProto(&r)}, c.opts...)
+	stream, err := c.rpc.Trace(ctx, &vmv1.TraceRequest{Instance: c.handle, Environment: env, Run: runToProto(&vmv1.Run{}, &r)}, c.opts...)
 	if err != nil {
 		return c.errs.FromWire(err)
 	}
@@ -170,7 +189,8 @@ func stepFromProto(r *Run, m *vmv1.TraceStep) (Step, error) {
 	if len(m.Stack) > MaxTraceStack || m.Gas > r.GasLimit || m.GasCost > r.GasLimit {
 		return Step{}, fmt.Errorf("a step with a stack of %d, %d gas left and %d used, the limit is %d", len(m.Stack), m.Gas, m.GasCost, r.GasLimit)
 	}
-	s := Step{PC: m.Pc, Op: cut(m.Op, MaxWordBytes), Gas: m.Gas, GasCost: m.GasCost, Depth: int(m.Depth), Stack: m.Stack}
+	s := Step{PC: m.Pc, Op: cut(m.Op, MaxWordBytes), Gas: m.Gas, GasCost: m.GasCost, Depth: int(m.Depth), Stack: fitStack(m.Stack, MaxTraceStack),
+		Evidence: m.Evidence}
 	if m.Result != nil {
 		res, err := resultFromProto(r, m.Result)
 		if err != nil {

@@ -19,6 +19,7 @@ func errorMap() plugin.ErrorMap {
 		int32(vmv1.Error_ERROR_SYNTAX):       ErrSyntax,
 		int32(vmv1.Error_ERROR_UNKNOWN_CODE): ErrUnknownCode,
 		int32(vmv1.Error_ERROR_INVALID):      ErrInvalid,
+		int32(vmv1.Error_ERROR_UNSUPPORTED):  ErrUnsupported,
 	}}
 }
 

@@ -40,7 +40,9 @@ func (s *server) load(ctx context.Context, req *vmv1.LoadRequest) (*vmv1.LoadRes
 	}
 	resp := &vmv1.LoadResponse{Loaded: make([]*vmv1.Loaded, len(loaded))}
 	for i := range loaded {
-		resp.Loaded[i] = &vmv1.Loaded{CodeHash: loaded[i].CodeHash[:], Error: cut(loaded[i].Error, MaxErrorBytes)}
+		l := &loaded[i]
+		resp.Loaded[i] = &vmv1.Loaded{CodeHash: l.CodeHash[:], Error: cut(l.Error, MaxErrorBytes), Verified: l.Verified, EnvReads: l.EnvReads,
+			MaxStack: l.MaxStack, GasBound: l.GasBound, Convention: uint32(l.Convention)}
 	}
 	return resp, nil
 }
@@ -67,8 +69,9 @@ func (s *server) runBatch(ctx context.Context, req *vmv1.RunBatchRequest) (*vmv1
 		return nil, err
 	}
 	resp := &vmv1.RunBatchResponse{Results: make([]*vmv1.RunResult, len(results))}
+	messages := make([]vmv1.RunResult, len(results))
 	for i := range results {
-		resp.Results[i] = resultToProto(&results[i])
+		resp.Results[i] = resultToProto(&messages[i], &results[i])
 	}
 	return resp, nil
 }
@@ -87,12 +90,12 @@ func (s *server) compile(ctx context.Context, req *vmv1.CompileRequest) (*vmv1.C
 	if err := src.Check(); err != nil {
 		return nil, fmt.Errorf("compile: %w", err)
 	}
-	code, warnings, err := v.Compile(ctx, src)
+	out, err := v.Compile(ctx, src)
 	if err != nil {
 		return nil, err
 	}
-	warnings = warnings[:min(len(warnings), MaxWarnings)]
-	resp := &vmv1.CompileResponse{Code: code, Warnings: make([]string, len(warnings))}
+	warnings := out.Warnings[:min(len(out.Warnings), MaxWarnings)]
+	resp := &vmv1.CompileResponse{Code: out.Code, Warnings: make([]string, len(warnings)), Map: mapToProto(out.Map)}
 	for i, w := range warnings {
 		resp.Warnings[i] = cut(w, MaxErrorBytes)
 	}
@@ -133,9 +136,9 @@ func (s *server) Trace(req *vmv1.TraceRequest, stream grpc.ServerStreamingServer
 	}
 	return s.errs.ToWire(v.Trace(stream.Context(), req.Environment, r, func(st Step) error {
 		m := &vmv1.TraceStep{Pc: st.PC, Op: cut(st.Op, MaxWordBytes), Gas: st.Gas, GasCost: st.GasCost, Depth: uint32(max(st.Depth, 0)),
-			Stack: st.Stack}
+			Stack: fitStack(st.Stack, MaxTraceStack), Evidence: st.Evidence}
 		if st.Result != nil {
-			m.Result = resultToProto(st.Result)
+			m.Result = resultToProto(&vmv1.RunResult{}, st.Result)
 		}
 		return stream.Send(m)
 	}))

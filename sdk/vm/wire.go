@@ -4,23 +4,40 @@ import (
 	vmv1 "github.com/paloalto-chain/paloalto/sdk/proto/paloalto/vm/v1"
 )
 
-func runToProto(r *Run) *vmv1.Run {
-	return &vmv1.Run{Code: r.Code, ByHash: r.ByHash, Evidence: r.Evidence, Environment: r.Environment, GasLimit: r.GasLimit}
+// The messages of a batch lie in one piece of memory, so that there is no allocation for each.
+
+func runToProto(m *vmv1.Run, r *Run) *vmv1.Run {
+	m.Code, m.ByHash, m.Evidence, m.Environment, m.GasLimit = r.Code, r.ByHash, r.Evidence, r.Environment, r.GasLimit
+	return m
 }
 
 func runFromProto(r *vmv1.Run) Run {
 	return Run{Code: r.GetCode(), ByHash: r.GetByHash(), Evidence: r.GetEvidence(), Environment: r.GetEnvironment(), GasLimit: r.GetGasLimit()}
 }
 
-func resultToProto(r *Result) *vmv1.RunResult {
-	return &vmv1.RunResult{Status: uint32(r.Status), Stack: r.Stack, Gas: r.Gas, Error: cut(r.Error, MaxErrorBytes), Pc: r.PC,
-		Word: cut(r.Word, MaxWordBytes)}
+func resultToProto(m *vmv1.RunResult, r *Result) *vmv1.RunResult {
+	m.Status, m.Stack, m.Gas, m.Convention, m.Space = uint32(r.Status), r.Stack, r.Gas, uint32(r.Convention), r.Space
+	if r.Status != OK {
+		m.Error, m.Pc, m.Word, m.GasUsed = cut(r.Error, MaxErrorBytes), r.PC, cut(r.Word, MaxWordBytes), r.GasUsed
+		m.Evidence, m.Top = r.Evidence, fitTop(r.Top)
+	}
+	return m
+}
+
+func fitTop(top []string) []string {
+	if len(top) == 0 {
+		return nil
+	}
+	return fitStack(top, MaxTop)
 }
 
 // resultFromProto takes an answer to a run, checked.
 func resultFromProto(run *Run, r *vmv1.RunResult) (Result, error) {
-	out := Result{Status: Status(r.GetStatus()), Stack: r.GetStack(), Gas: r.GetGas(), Error: cut(r.GetError(), MaxErrorBytes), PC: r.GetPc(),
-		Word: cut(r.GetWord(), MaxWordBytes)}
+	out := Result{Status: Status(r.GetStatus()), Stack: r.GetStack(), Gas: r.GetGas(), Convention: Convention(r.GetConvention()), Space: r.GetSpace()}
+	if out.Status != OK { // what people want to know about a failure
+		out.Error, out.PC, out.Word = cut(r.GetError(), MaxErrorBytes), r.GetPc(), cut(r.GetWord(), MaxWordBytes)
+		out.GasUsed, out.Evidence, out.Top = r.GetGasUsed(), r.GetEvidence(), fitTop(r.GetTop())
+	}
 	return out, CheckResult(run, &out)
 }
 

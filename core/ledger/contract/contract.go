@@ -1,12 +1,13 @@
-// Package contract is the native module that lets a chain's VM run a contract: contract.run gives bytecode and evidence, and
-// the receipt tells what it came to. All runs of a block go to the VM in one batch.
+// Package contract is the native module in which a chain's VM runs contracts. contract.run gives bytecode and evidence, and
+// the receipt tells what it came to. contract.lock puts an amount aside that a contract, of which only the hash is known,
+// is to share out between two accounts; contract.claim shows the contract and evidence, and has it shared out;
+// contract.settle pays a claim that had to wait, and contract.refund gives back what nobody has claimed. All runs of a
+// block go to the VM in one batch.
 package contract
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/json"
-	"fmt"
 	"strconv"
 
 	"github.com/paloalto-chain/paloalto/core/ledger/native"
@@ -15,16 +16,41 @@ import (
 	"github.com/paloalto-chain/paloalto/sdk/vm"
 )
 
+// Names of errors that this module gives, besides "ErrContract.N" for a run that failed with the VM's status N.
+const (
+	ErrOverflow       = "ErrOverflow"       // the amounts of a transaction sum to more than 64 bits hold
+	ErrDeadline       = "ErrDeadline"       // the deadline of a new lock is not after now, or too far ahead
+	ErrUnknownLock    = "ErrUnknownLock"    // never made, or paid out
+	ErrNotParticipant = "ErrNotParticipant" // only the two participants of a lock can claim it
+	ErrCodeHash       = "ErrCodeHash"       // the code of a claim is not the one that was locked for
+	ErrTooLate        = "ErrTooLate"        // a claim at or after the deadline, or when an earlier one is due
+	ErrTooEarly       = "ErrTooEarly"       // a refund before the deadline, a settlement before it is due
+	ErrBadResult      = "ErrBadResult"      // the contract did not share out the amount
+	ErrNonce          = "ErrNonce"          // a claim whose nonce is not above that of the accepted one
+	ErrDelay          = "ErrDelay"          // the delay of a first claim ends after the deadline
+	ErrClosing        = "ErrClosing"        // a refund of a lock that a claim was accepted for
+	ErrNotClosing     = "ErrNotClosing"     // a settlement of a lock that no claim was accepted for
+)
+
+// yearMs is how far ahead, in milliseconds, a deadline can lie.
+const yearMs = 365 * 24 * 3600 * 1000
+
 // Module implements module.Module over a VM.
 type Module struct {
 	native.Base
-	vm   vm.VM
-	most uint64 // gas of one run
+	vm      vm.VM
+	most    uint64 // gas of one run
+	timeMs  uint64 // Unix time of slot 0
+	slotMs  uint64
+	maxWait uint64 // of a deadline, in ticks
 }
 
 // New returns the module for a VM. A run that fails costs all the gas that it was given, so without [Module.Limit] it costs
 // its whole share of max_gas, also where the VM's rules would have stopped it earlier.
-func New(v vm.VM) *Module { return &Module{native.Base{Name: types.ModuleContract}, v, ^uint64(0)} }
+func New(v vm.VM) *Module {
+	m := &Module{Base: native.Base{Name: types.ModuleContract}, vm: v, most: ^uint64(0)}
+	return m.Slots(0, 500)
+}
 
 // Limit sets the most gas that one run is given; 0 stands for no limit. It is part of the chain's rules: give what
 // [GasLimit] finds in the genesis document.
@@ -33,6 +59,15 @@ func (m *Module) Limit(gas uint64) *Module {
 		gas = ^uint64(0)
 	}
 	m.most = gas
+	return m
+}
+
+// Slots sets when slot 0 began, in Unix milliseconds, and how long a slot is, at least a millisecond. Contracts read the
+// time of a block's slot, and a deadline can lie a year of ticks ahead. Both are part of the chain's rules: give what the
+// genesis document says. Without it slots have 500 ms and began in 1970.
+func (m *Module) Slots(timeMs, slotMs uint64) *Module {
+	m.timeMs, m.slotMs = timeMs, max(slotMs, 1)
+	m.maxWait = max(yearMs/m.slotMs, 1)
 	return m
 }
 
@@ -52,99 +87,58 @@ func GasLimit(config []byte) uint64 {
 	return n
 }
 
-// overhead is the gas of a run besides what the VM counts.
-const overhead = 1_000
-
-func decode(t *module.Tx) ([]types.RunBody, string, error) {
-	if len(t.Actions) == 0 {
-		return nil, native.ErrMalformed, fmt.Errorf("no actions")
-	}
-	out := make([]types.RunBody, 0, len(t.Actions))
-	for _, a := range t.Actions {
-		if a.Name != "run" {
-			return nil, native.ErrUnknownAction, fmt.Errorf("contract has no action %q; it has run", a.Name)
-		}
-		b, err := types.DecodeRunBody(a.Body)
-		if err != nil {
-			return nil, native.ErrMalformed, err
-		}
-		out = append(out, b)
-	}
-	return out, "", nil
+// Item is where a lock lies in the state, and its amount in escrow.
+func Item(lock types.Hash) module.Item {
+	it := module.Item{Key: prefixLock + string(lock[:])}
+	copy(it.Place[:], lock[:])
+	return it
 }
 
-// Check implements module.Module.
+// Prefixes of keys.
+const (
+	prefixLock    = "l" // and the lock's id: types.Lock
+	prefixAccount = "a" // and an account and a lock's id: the account has a part in the lock
+)
+
+// accountItem is the entry of a lock among those of an account.
+func accountItem(a types.AccountID, lock types.Hash) module.Item {
+	return module.Item{Place: a.Place(), Key: prefixAccount + string(a[:]) + string(lock[:])}
+}
+
+// accountsOf are those whose lists a lock is in: the participants, and the payer if it is neither.
+func accountsOf(l *types.Lock) []types.AccountID {
+	out := l.Participants[:]
+	if l.Index(l.Payer) < 0 {
+		out = append(out[:2:2], l.Payer)
+	}
+	return out
+}
+
+// Check implements module.Module. The facet "spend" is all that is locked.
 func (m *Module) Check(_ context.Context, txs []module.Tx) ([]module.TxCheck, error) {
 	out := make([]module.TxCheck, len(txs))
 	for i := range txs {
-		if _, name, err := decode(&txs[i]); err != nil {
-			out[i].Error = name
-		}
-	}
-	return out, nil
-}
-
-// integer is how an environment holds a number.
-func integer(v uint64) []byte { return binary.BigEndian.AppendUint64(nil, v) }
-
-// Execute implements module.Module. Each run may use an equal share of the transaction's max_gas. A transaction of several runs
-// fails with the first that does. A VM that answers what no VM may answer is no fault of this module's, which would stand in
-// the chain for ever: it is an error, and the VM is asked again.
-func (m *Module) Execute(ctx context.Context, b *module.Block, _ module.Reader) (*module.Outcome, error) {
-	out := &module.Outcome{Txs: make([]module.Result, len(b.Txs))}
-	batch := vm.Batch{Environment: map[string][]byte{
-		"height": integer(b.Height), "slot": integer(b.Slot), "clock": integer(b.Clock), "chain-id": b.Chain[:],
-	}}
-	owner := []int{}
-	for i := range b.Txs {
-		t := &b.Txs[i]
-		runs, name, err := decode(t)
+		p, name, err := decode(&txs[i])
 		if err != nil {
-			out.Txs[i] = native.Failed(name, err, 0)
+			out[i].Error = name
 			continue
 		}
-		share := t.MaxGas / uint64(len(runs))
-		if share <= overhead {
-			out.Txs[i] = native.Failed(module.ErrOutOfGas, nil, t.MaxGas)
+		if _, ok := m.limit(&txs[i], p); !ok {
+			out[i].Error = module.ErrOutOfGas
 			continue
 		}
-		for _, r := range runs {
-			batch.Runs = append(batch.Runs, vm.Run{Code: r.Code, Evidence: r.Evidence, GasLimit: min(share-overhead, m.most),
-				Environment: map[string][]byte{"caller": t.Account[:]}})
-			owner = append(owner, i)
+		c := &out[i]
+		for _, s := range p.steps {
+			if s.reads() {
+				c.Reads = append(c.Reads, Item(s.lock))
+			}
 		}
-	}
-	if len(batch.Runs) == 0 {
-		return out, nil
-	}
-	results, err := m.vm.RunBatch(ctx, batch)
-	if err != nil {
-		return nil, fmt.Errorf("run %d contracts: %w", len(batch.Runs), err)
-	}
-	if len(results) != len(batch.Runs) {
-		return nil, fmt.Errorf("the vm gave %d results for %d runs", len(results), len(batch.Runs))
-	}
-	for k, res := range results {
-		r, limit := &out.Txs[owner[k]], batch.Runs[k].GasLimit
-		if err := vm.CheckResult(&batch.Runs[k], &res); err != nil {
-			return nil, fmt.Errorf("the vm's result of run %d: %w", k, err)
+		if p.spend > 0 {
+			c.Facets = []module.Facet{{Name: "spend", Amount: p.spend}}
 		}
-		used := min(res.Gas, limit)
-		r.Gas += overhead + used
-		switch {
-		case r.Error != "":
-		case res.Status != vm.OK:
-			r.Error, r.Detail = fmt.Sprintf("ErrContract.%d", res.Status), res.Error
-		default:
-			r.Events = append(r.Events, native.Event("result", struct {
-				Stack []int64 `json:"stack"`
-				Gas   uint64  `json:"gas"`
-			}{res.Stack, used}))
+		if p.runs == 0 {
+			c.Gas = p.gas
 		}
-	}
-	var room native.Room
-	for i := range out.Txs {
-		room.Fits(&out.Txs[i])
 	}
 	return out, nil
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/paloalto-chain/paloalto/core/ledger/contract"
@@ -13,7 +16,8 @@ import (
 	"github.com/paloalto-chain/paloalto/sdk/vm"
 )
 
-// machine is a VM whose code is one byte: 0 gives the evidence's bytes back for 10 gas, another fails with that status.
+// machine is a VM whose code is one byte: 0 gives the evidence's bytes back for 10 gas, 200 does so in the other convention,
+// another fails with that status.
 type machine struct {
 	vm.VM // nil
 	runs  []vm.Run
@@ -28,12 +32,14 @@ func (m *machine) RunBatch(_ context.Context, b vm.Batch) ([]vm.Result, error) {
 		switch {
 		case len(r.Code) != 1:
 			out[i] = vm.Result{Status: 99, Gas: r.GasLimit}
-		case r.Code[0] != 0:
+		case r.Code[0] != 0 && r.Code[0] != 200:
 			out[i] = vm.Result{Status: vm.Status(r.Code[0]), Gas: r.GasLimit, Error: "it fails"}
 		case r.GasLimit < 10:
 			out[i] = vm.Result{Status: 1, Gas: r.GasLimit}
 		default:
-			out[i].Gas = 10
+			if out[i].Gas = 10; r.Code[0] == 200 {
+				out[i].Convention = vm.DelayNonceAmount
+			}
 			for _, x := range r.Evidence {
 				out[i].Stack = append(out[i].Stack, int64(x))
 			}
@@ -58,14 +64,12 @@ func TestConformance(t *testing.T) {
 	f := moduletest.Factory{
 		Open:  func() (moduletest.Instance, error) { return moduletest.Instance{Module: contract.New(&machine{})}, nil },
 		Chain: types.ChainID{1},
-		Valid: func(seed uint64, n int) []module.Tx {
-			out := make([]module.Tx, n)
-			for i := range out {
-				out[i] = tx(seed<<32+uint64(i), 5_000, run(0, 1, 2), run(0, byte(i)))
-			}
-			return out
-		},
-		Malformed: []module.Tx{tx(1, 5000, types.Action{Name: "mint"}), tx(2, 5000, types.Action{Name: "run", Body: []byte{7}}), tx(3, 5000)},
+		Valid: valid,
+		Malformed: []module.Tx{tx(1, 5000, types.Action{Name: "mint"}), tx(2, 5000, types.Action{Name: "run", Body: []byte{7}}), tx(3, 5000),
+			tx(4, 50_000, lock(bob, carol, code(0), 0, 1_001)), tx(5, 50_000, lock(bob, bob, code(0), 1, 1_001)), tx(6, 50_000, types.Action{Name: "claim"}),
+			tx(7, 50_000, types.Action{Name: "refund", Body: []byte{1}}), tx(8, 50_000, types.Action{Name: "settle"}),
+			tx(9, 50_000, types.Action{Name: "lock", Body: lock(bob, carol, code(0), 5, 1_001).Body, MaxSpend: 4})},
+		Paths: []string{types.PathLock + types.LockIDOf(valid(moduletest.QuerySeed, 5)[4].ID, 0).String(), types.PathLocks + bob.String()},
 	}
 	moduletest.Run(t, f)
 }
@@ -107,10 +111,13 @@ func TestRun(t *testing.T) {
 					t.Fatalf("neighbour: %+v", out.Txs[i])
 				}
 			}
-			if string(out.Txs[2].Events[0].Data) != `{"stack":[3],"gas":10}` {
-				t.Fatalf("event %s", out.Txs[2].Events[0].Data)
+			env := types.EnvironmentHash(v.env, v.runs[len(v.runs)-1].Environment)
+			if want := fmt.Sprintf(`{"stack":[3],"gas":10,"environment_hash":"%s"}`, env); string(out.Txs[2].Events[0].Data) != want {
+				t.Fatalf("event %s, want %s", out.Txs[2].Events[0].Data, want)
 			}
-			if binary.BigEndian.Uint64(v.env["clock"]) != 8 || v.env["chain-id"][0] != 5 || string(v.runs[0].Environment["caller"]) != string(b.Txs[0].Account[:]) {
+			if binary.BigEndian.Uint64(v.env["clock"]) != 8 || v.env["chain-id"][0] != 5 || binary.BigEndian.Uint64(v.env["slot-time"]) != 7*500 ||
+				binary.BigEndian.Uint64(v.runs[0].Environment["caller"]) != 0 || binary.BigEndian.Uint64(v.runs[0].Environment["participants"]) != 1 ||
+				string(v.runs[0].Environment["participant:0"]) != string(b.Txs[0].Account[:]) {
 				t.Fatalf("environment %v", v.env)
 			}
 		})
@@ -123,6 +130,7 @@ func TestBadVM(t *testing.T) {
 		"too few":          func(r []vm.Result) ([]vm.Result, error) { return r[1:], nil },
 		"too many":         func(r []vm.Result) ([]vm.Result, error) { return append(r, r...), nil },
 		"too much gas":     func(r []vm.Result) ([]vm.Result, error) { r[0].Gas = 1 << 40; return r, nil },
+		"convention":       func(r []vm.Result) ([]vm.Result, error) { r[0].Convention = 2; return r, nil },
 		"too many results": func(r []vm.Result) ([]vm.Result, error) { r[0].Stack = make([]int64, 17); return r, nil },
 		"fails":            func(r []vm.Result) ([]vm.Result, error) { return nil, errors.New("lost") },
 	} {
@@ -130,6 +138,52 @@ func TestBadVM(t *testing.T) {
 		out, err := m.Execute(t.Context(), &module.Block{Txs: []module.Tx{tx(1, 5000, run(0)), tx(2, 5000, run(0))}}, nil)
 		if err == nil || out != nil || errors.Is(err, module.ErrFault) {
 			t.Errorf("%s: %+v, %v", name, out, err)
+		}
+	}
+}
+
+// TestDiagnostics: what a VM tells people, and whether it gives an empty list or none, is no part of consensus, so it changes nothing of
+// what comes of a block, not even the sizes that count towards the block's limits.
+func TestDiagnostics(t *testing.T) {
+	var want *module.Outcome
+	for name, spoil := range map[string]func(*vm.Result){
+		"brief": func(r *vm.Result) { r.Error, r.Stack = "", r.Stack[:len(r.Stack):len(r.Stack)] },
+		"talkative": func(r *vm.Result) {
+			r.Space, r.PC, r.Word, r.Evidence, r.Top = 9, 8, "dup", true, []string{"7"}
+			if r.Error = ""; r.Status != vm.OK {
+				r.Error, r.GasUsed = strings.Repeat("it fails ", 100), 7
+			}
+		},
+		"empty lists": func(r *vm.Result) {
+			if r.Stack == nil {
+				r.Stack = []int64{}
+			}
+		},
+		"no lists": func(r *vm.Result) {
+			if len(r.Stack) == 0 {
+				r.Stack = nil
+			}
+		},
+	} {
+		v := &machine{spoil: func(rs []vm.Result) ([]vm.Result, error) {
+			for i := range rs {
+				spoil(&rs[i])
+			}
+			return rs, nil
+		}}
+		b := &module.Block{Clock: 8, Txs: []module.Tx{tx(1, 5000, run(4)), tx(2, 5000, run(0)), tx(3, 5000, run(0, 1), run(3))}}
+		out, err := module.Guard(contract.New(v)).Execute(t.Context(), b, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want == nil {
+			want = out
+		}
+		if !reflect.DeepEqual(out, want) {
+			t.Errorf("%s: %+v, with another VM %+v", name, out, want)
+		}
+		if data := string(out.Txs[1].Events[0].Data); !strings.HasPrefix(data, `{"stack":[],`) {
+			t.Errorf("%s: event %s", name, data)
 		}
 	}
 }

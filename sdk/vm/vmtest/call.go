@@ -3,6 +3,7 @@ package vmtest
 import (
 	"context"
 	"errors"
+	"io"
 
 	"github.com/paloalto-chain/paloalto/sdk/plugin"
 	"github.com/paloalto-chain/paloalto/sdk/vm"
@@ -30,8 +31,12 @@ func callCases() []Case {
 			wantClosed(t, "run", err)
 			_, err = o.Load(t.Context(), [][]byte{code})
 			wantClosed(t, "load", err)
-			_, _, err = o.Compile(t.Context(), vm.Source{Text: f.Pays})
+			_, err = o.Compile(t.Context(), vm.Source{Text: f.Pays})
 			wantClosed(t, "compile", err)
+			_, err = o.Info(t.Context())
+			wantClosed(t, "info", err)
+			err = o.Interact(t.Context(), vm.Session{}, func(vm.Output) (vm.Input, error) { return vm.Input{}, io.EOF })
+			wantClosed(t, "interact", err)
 		}},
 	}
 }

@@ -56,7 +56,7 @@ func codeCases() []Case {
 				}
 			}
 			if got[0].CodeHash != got[3].CodeHash || got[0].CodeHash == got[2].CodeHash || got[0].CodeHash == got[1].CodeHash {
-				t.Fatalf("load: hashes %x", got)
+				t.Fatalf("load: hashes %+v", got)
 			}
 		}},
 		{"load-nothing", "nothing to load is nothing to do", func(t T, f Factory) {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,7 +15,8 @@ import (
 	"github.com/paloalto-chain/paloalto/sdk/vm"
 )
 
-// Fake is the simplest VM that passes the suite: a source is numbers, height, loop and fail; each costs one gas.
+// Fake is the simplest VM that passes the suite: a source is numbers, height, loop and fail; each costs one gas. A session
+// takes numbers.
 type Fake struct {
 	mu     sync.Mutex
 	closed bool
@@ -185,30 +188,32 @@ func (v *Fake) run(common map[string][]byte, r vm.Run, step func(vm.Step) error)
 }
 
 // Compile implements vm.VM.
-func (v *Fake) Compile(ctx context.Context, s vm.Source) ([]byte, []string, error) {
+func (v *Fake) Compile(ctx context.Context, s vm.Source) (*vm.Compiled, error) {
 	if err := v.ready(ctx); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := s.Check(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if s.Dialect != "" {
-		return nil, nil, fmt.Errorf("%s:1:1: a fake has no dialects: %w", s.File, vm.ErrSyntax)
+		return nil, fmt.Errorf("%s:1:1: a fake has no dialects: %w", s.File, vm.ErrSyntax)
 	}
-	code := []byte{fakeMagic}
+	code, m, at := []byte{fakeMagic}, vm.SourceMap(nil), 0
 	for _, w := range strings.Fields(s.Text) {
+		at += strings.Index(s.Text[at:], w)
+		m = append(m, vm.MapEntry{PC: uint32(len(code)), Line: 1 + uint32(strings.Count(s.Text[:at], "\n")), Column: uint32(at - strings.LastIndexByte(s.Text[:at], '\n'))})
 		switch w {
 		case "swap0", "height", "loop", "fail":
 			code = append(code, w[0])
 		default:
 			n, err := strconv.ParseInt(w, 10, 64)
 			if err != nil {
-				return nil, nil, fmt.Errorf("%s:1:%d: unknown word %q: %w", s.File, strings.Index(s.Text, w)+1, w, vm.ErrSyntax)
+				return nil, fmt.Errorf("%s:1:%d: unknown word %q: %w", s.File, at+1, w, vm.ErrSyntax)
 			}
 			code = binary.BigEndian.AppendUint64(append(code, 'n'), uint64(n))
 		}
 	}
-	return code, nil, nil
+	return &vm.Compiled{Code: code, Map: m}, nil
 }
 
 // Disassemble implements vm.VM.
@@ -235,4 +240,47 @@ func (v *Fake) Trace(ctx context.Context, env map[string][]byte, r vm.Run, step 
 		return err
 	}
 	return step(vm.Step{Result: &res})
+}
+
+// Info implements vm.VM.
+func (v *Fake) Info(ctx context.Context) (*vm.Info, error) {
+	if err := v.ready(ctx); err != nil {
+		return nil, err
+	}
+	return &vm.Info{Version: "fake", GasVersion: 1, GasTableHash: sha256.Sum256([]byte("1 for each instruction")), Dialects: []string{"fake"},
+		Environment: []string{"height"}}, nil
+}
+
+// Interact implements vm.VM. A session takes numbers, which stay on the stack.
+func (v *Fake) Interact(ctx context.Context, s vm.Session, next func(vm.Output) (vm.Input, error)) error {
+	if err := v.ready(ctx); err != nil {
+		return err
+	}
+	if err := s.Check(); err != nil {
+		return err
+	}
+	if s.Dialect != "" {
+		return vm.ErrUnsupported
+	}
+	for out := (vm.Output{}); ; {
+		in, err := next(out)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(ctx.Err(), in.Check()); err != nil {
+			return err
+		}
+		out = vm.Output{Stack: slices.Clone(out.Stack)}
+		for _, w := range strings.Fields(in.Text) {
+			if _, err := strconv.ParseInt(w, 10, 64); err != nil {
+				out = vm.Output{Error: fmt.Sprintf("%s:%d:%d: unknown word %q", in.File, max(in.Line, 1), 1+strings.Index(in.Text, w), w), Gas: out.Gas}
+				break
+			}
+			out.Stack = append(out.Stack, w)
+			out.Gas++
+		}
+	}
 }

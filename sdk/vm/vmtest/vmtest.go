@@ -98,21 +98,21 @@ func (o *opened) done() {
 // code compiles a source.
 func (o *opened) code(text string) []byte {
 	o.t.Helper()
-	code, _, err := o.Compile(o.t.Context(), vm.Source{Text: text})
+	c, err := o.Compile(o.t.Context(), vm.Source{Text: text})
 	if err != nil {
 		o.t.Fatalf("compile %q: %v", text, err)
 	}
-	return code
+	return c.Code
 }
 
 // evidence compiles evidence that pushes a number.
 func (o *opened) evidence(n int64) []byte {
 	o.t.Helper()
-	code, _, err := o.Compile(o.t.Context(), vm.Source{Text: o.f.Evidence(n), Evidence: true})
+	c, err := o.Compile(o.t.Context(), vm.Source{Text: o.f.Evidence(n), Evidence: true})
 	if err != nil {
 		o.t.Fatalf("compile evidence for %d: %v", n, err)
 	}
-	return code
+	return c.Code
 }
 
 // run runs a batch without a common environment.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"runtime"
 	"slices"
@@ -48,9 +49,13 @@ func TestHandles(t *testing.T) {
 		calls := map[string]func() error{
 			"Load":        func() error { _, err := c.v.Load(ctx, nil); return err },
 			"RunBatch":    func() error { _, err := c.v.RunBatch(ctx, vm.Batch{}); return err },
-			"Compile":     func() error { _, _, err := c.v.Compile(ctx, vm.Source{}); return err },
+			"Compile":     func() error { _, err := c.v.Compile(ctx, vm.Source{}); return err },
 			"Disassemble": func() error { _, err := c.v.Disassemble(ctx, nil); return err },
 			"Trace":       func() error { return c.v.Trace(ctx, nil, vm.Run{}, func(vm.Step) error { return nil }) },
+			"Info":        func() error { _, err := c.v.Info(ctx); return err },
+			"Interact": func() error {
+				return c.v.Interact(ctx, vm.Session{}, func(vm.Output) (vm.Input, error) { return vm.Input{}, io.EOF })
+			},
 		}
 		for name, call := range calls {
 			if err := call(); !errors.Is(err, c.want) {
@@ -65,9 +70,11 @@ type broken struct {
 	vm.VM
 	load        func(vm.VM, context.Context, [][]byte) ([]vm.Loaded, error)
 	run         func(vm.VM, context.Context, vm.Batch) ([]vm.Result, error)
-	compile     func(vm.VM, context.Context, vm.Source) ([]byte, []string, error)
+	compile     func(vm.VM, context.Context, vm.Source) (*vm.Compiled, error)
 	disassemble func(vm.VM, context.Context, []byte) (string, error)
 	trace       func(vm.VM, context.Context, map[string][]byte, vm.Run, func(vm.Step) error) error
+	info        func(vm.VM, context.Context) (*vm.Info, error)
+	interact    func(vm.VM, context.Context, vm.Session, func(vm.Output) (vm.Input, error)) error
 }
 
 func (b *broken) Load(ctx context.Context, code [][]byte) ([]vm.Loaded, error) {
@@ -84,7 +91,21 @@ func (b *broken) RunBatch(ctx context.Context, batch vm.Batch) ([]vm.Result, err
 	return b.VM.RunBatch(ctx, batch)
 }
 
-func (b *broken) Compile(ctx context.Context, s vm.Source) ([]byte, []string, error) {
+func (b *broken) Info(ctx context.Context) (*vm.Info, error) {
+	if b.info != nil {
+		return b.info(b.VM, ctx)
+	}
+	return b.VM.Info(ctx)
+}
+
+func (b *broken) Interact(ctx context.Context, s vm.Session, next func(vm.Output) (vm.Input, error)) error {
+	if b.interact != nil {
+		return b.interact(b.VM, ctx, s, next)
+	}
+	return b.VM.Interact(ctx, s, next)
+}
+
+func (b *broken) Compile(ctx context.Context, s vm.Source) (*vm.Compiled, error) {
 	if b.compile != nil {
 		return b.compile(b.VM, ctx, s)
 	}
@@ -288,18 +309,58 @@ func breakers() map[string]func() broken {
 		"cancelled":            instead(context.Canceled, make([]vm.Result, 100), nil),
 		"closed":               instead(vm.ErrClosed, nil, failing),
 		"syntax-error": func() broken {
-			return broken{compile: func(v vm.VM, ctx context.Context, s vm.Source) ([]byte, []string, error) {
-				code, w, err := v.Compile(ctx, s)
+			return broken{compile: func(v vm.VM, ctx context.Context, s vm.Source) (*vm.Compiled, error) {
+				c, err := v.Compile(ctx, s)
 				if errors.Is(err, vm.ErrSyntax) {
 					err = vm.ErrSyntax
 				}
-				return code, w, err
+				return c, err
 			}}
 		},
 		"unknown-dialect": func() broken {
-			return broken{compile: func(v vm.VM, ctx context.Context, s vm.Source) ([]byte, []string, error) {
+			return broken{compile: func(v vm.VM, ctx context.Context, s vm.Source) (*vm.Compiled, error) {
 				s.Dialect = ""
 				return v.Compile(ctx, s)
+			}}
+		},
+		"source-map": func() broken {
+			return broken{compile: func(v vm.VM, ctx context.Context, s vm.Source) (*vm.Compiled, error) {
+				c, err := v.Compile(ctx, s)
+				if err == nil {
+					slices.Reverse(c.Map)
+				}
+				return c, err
+			}}
+		},
+		"info": func() broken {
+			instances++
+			version := uint32(instances)
+			return broken{info: func(v vm.VM, ctx context.Context) (*vm.Info, error) {
+				i, err := v.Info(ctx)
+				if err == nil {
+					i.GasVersion += version
+				}
+				return i, err
+			}}
+		},
+		"session": func() broken {
+			return broken{interact: func(v vm.VM, ctx context.Context, s vm.Session, next func(vm.Output) (vm.Input, error)) error {
+				return v.Interact(ctx, s, func(o vm.Output) (vm.Input, error) {
+					in, err := next(o)
+					if o.Error != "" {
+						in.Text = "1 " + in.Text
+					}
+					return in, err
+				})
+			}}
+		},
+		"session-stops": func() broken {
+			return broken{interact: func(v vm.VM, ctx context.Context, s vm.Session, next func(vm.Output) (vm.Input, error)) error {
+				err := v.Interact(ctx, s, next)
+				if err != nil && !errors.Is(err, vm.ErrClosed) {
+					return failing
+				}
+				return err
 			}}
 		},
 		"disassemble": func() broken {

@@ -30,6 +30,7 @@ const (
 	Error_ERROR_SYNTAX       Error = 3 // Compile: the source is wrong
 	Error_ERROR_UNKNOWN_CODE Error = 4 // RunBatch: a code hash that was not loaded
 	Error_ERROR_INVALID      Error = 5
+	Error_ERROR_UNSUPPORTED  Error = 6 // Interact: this VM has no sessions
 )
 
 // Enum value maps for Error.
@@ -41,6 +42,7 @@ var (
 		3: "ERROR_SYNTAX",
 		4: "ERROR_UNKNOWN_CODE",
 		5: "ERROR_INVALID",
+		6: "ERROR_UNSUPPORTED",
 	}
 	Error_value = map[string]int32{
 		"ERROR_UNSPECIFIED":  0,
@@ -49,6 +51,7 @@ var (
 		"ERROR_SYNTAX":       3,
 		"ERROR_UNKNOWN_CODE": 4,
 		"ERROR_INVALID":      5,
+		"ERROR_UNSUPPORTED":  6,
 	}
 )
 
@@ -179,6 +182,11 @@ type Loaded struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	CodeHash      []byte                 `protobuf:"bytes,1,opt,name=code_hash,json=codeHash,proto3" json:"code_hash,omitempty"`
 	Error         string                 `protobuf:"bytes,2,opt,name=error,proto3" json:"error,omitempty"` // empty: the code is well formed
+	Verified      bool                   `protobuf:"varint,3,opt,name=verified,proto3" json:"verified,omitempty"`
+	EnvReads      []string               `protobuf:"bytes,4,rep,name=env_reads,json=envReads,proto3" json:"env_reads,omitempty"`
+	MaxStack      uint32                 `protobuf:"varint,5,opt,name=max_stack,json=maxStack,proto3" json:"max_stack,omitempty"`
+	GasBound      uint64                 `protobuf:"varint,6,opt,name=gas_bound,json=gasBound,proto3" json:"gas_bound,omitempty"` // 0: unknown
+	Convention    uint32                 `protobuf:"varint,7,opt,name=convention,proto3" json:"convention,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -225,6 +233,41 @@ func (x *Loaded) GetError() string {
 		return x.Error
 	}
 	return ""
+}
+
+func (x *Loaded) GetVerified() bool {
+	if x != nil {
+		return x.Verified
+	}
+	return false
+}
+
+func (x *Loaded) GetEnvReads() []string {
+	if x != nil {
+		return x.EnvReads
+	}
+	return nil
+}
+
+func (x *Loaded) GetMaxStack() uint32 {
+	if x != nil {
+		return x.MaxStack
+	}
+	return 0
+}
+
+func (x *Loaded) GetGasBound() uint64 {
+	if x != nil {
+		return x.GasBound
+	}
+	return 0
+}
+
+func (x *Loaded) GetConvention() uint32 {
+	if x != nil {
+		return x.Convention
+	}
+	return 0
 }
 
 type RunBatchRequest struct {
@@ -412,9 +455,14 @@ type RunResult struct {
 	Status        uint32                 `protobuf:"varint,1,opt,name=status,proto3" json:"status,omitempty"`        // 0 ok; otherwise the contract failed, with this stable code
 	Stack         []int64                `protobuf:"zigzag64,2,rep,packed,name=stack,proto3" json:"stack,omitempty"` // the declared results, bottom first
 	Gas           uint64                 `protobuf:"varint,3,opt,name=gas,proto3" json:"gas,omitempty"`
-	Error         string                 `protobuf:"bytes,4,opt,name=error,proto3" json:"error,omitempty"` // diagnostic, not part of consensus
-	Pc            uint64                 `protobuf:"varint,5,opt,name=pc,proto3" json:"pc,omitempty"`      // diagnostic
-	Word          string                 `protobuf:"bytes,6,opt,name=word,proto3" json:"word,omitempty"`   // diagnostic
+	Error         string                 `protobuf:"bytes,4,opt,name=error,proto3" json:"error,omitempty"`                     // diagnostic, not part of consensus
+	Pc            uint64                 `protobuf:"varint,5,opt,name=pc,proto3" json:"pc,omitempty"`                          // diagnostic
+	Word          string                 `protobuf:"bytes,6,opt,name=word,proto3" json:"word,omitempty"`                       // diagnostic
+	Convention    uint32                 `protobuf:"varint,7,opt,name=convention,proto3" json:"convention,omitempty"`          // what the results mean: 0 burn, pay, nonce; 1 delay, nonce, amount
+	Space         uint64                 `protobuf:"varint,8,opt,name=space,proto3" json:"space,omitempty"`                    // diagnostic
+	GasUsed       uint64                 `protobuf:"varint,9,opt,name=gas_used,json=gasUsed,proto3" json:"gas_used,omitempty"` // diagnostic
+	Evidence      bool                   `protobuf:"varint,10,opt,name=evidence,proto3" json:"evidence,omitempty"`             // diagnostic: pc counts in the evidence
+	Top           []string               `protobuf:"bytes,11,rep,name=top,proto3" json:"top,omitempty"`                        // diagnostic
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -489,6 +537,41 @@ func (x *RunResult) GetWord() string {
 		return x.Word
 	}
 	return ""
+}
+
+func (x *RunResult) GetConvention() uint32 {
+	if x != nil {
+		return x.Convention
+	}
+	return 0
+}
+
+func (x *RunResult) GetSpace() uint64 {
+	if x != nil {
+		return x.Space
+	}
+	return 0
+}
+
+func (x *RunResult) GetGasUsed() uint64 {
+	if x != nil {
+		return x.GasUsed
+	}
+	return 0
+}
+
+func (x *RunResult) GetEvidence() bool {
+	if x != nil {
+		return x.Evidence
+	}
+	return false
+}
+
+func (x *RunResult) GetTop() []string {
+	if x != nil {
+		return x.Top
+	}
+	return nil
 }
 
 type CompileRequest struct {
@@ -571,6 +654,7 @@ type CompileResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Code          []byte                 `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
 	Warnings      []string               `protobuf:"bytes,2,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	Map           []*MapEntry            `protobuf:"bytes,3,rep,name=map,proto3" json:"map,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -619,6 +703,81 @@ func (x *CompileResponse) GetWarnings() []string {
 	return nil
 }
 
+func (x *CompileResponse) GetMap() []*MapEntry {
+	if x != nil {
+		return x.Map
+	}
+	return nil
+}
+
+type MapEntry struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Pc            uint32                 `protobuf:"varint,1,opt,name=pc,proto3" json:"pc,omitempty"`
+	Line          uint32                 `protobuf:"varint,2,opt,name=line,proto3" json:"line,omitempty"`
+	Column        uint32                 `protobuf:"varint,3,opt,name=column,proto3" json:"column,omitempty"`
+	Word          string                 `protobuf:"bytes,4,opt,name=word,proto3" json:"word,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MapEntry) Reset() {
+	*x = MapEntry{}
+	mi := &file_paloalto_vm_v1_vm_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MapEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MapEntry) ProtoMessage() {}
+
+func (x *MapEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_vm_v1_vm_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MapEntry.ProtoReflect.Descriptor instead.
+func (*MapEntry) Descriptor() ([]byte, []int) {
+	return file_paloalto_vm_v1_vm_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *MapEntry) GetPc() uint32 {
+	if x != nil {
+		return x.Pc
+	}
+	return 0
+}
+
+func (x *MapEntry) GetLine() uint32 {
+	if x != nil {
+		return x.Line
+	}
+	return 0
+}
+
+func (x *MapEntry) GetColumn() uint32 {
+	if x != nil {
+		return x.Column
+	}
+	return 0
+}
+
+func (x *MapEntry) GetWord() string {
+	if x != nil {
+		return x.Word
+	}
+	return ""
+}
+
 type DisassembleRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Instance      uint64                 `protobuf:"varint,1,opt,name=instance,proto3" json:"instance,omitempty"`
@@ -629,7 +788,7 @@ type DisassembleRequest struct {
 
 func (x *DisassembleRequest) Reset() {
 	*x = DisassembleRequest{}
-	mi := &file_paloalto_vm_v1_vm_proto_msgTypes[9]
+	mi := &file_paloalto_vm_v1_vm_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -641,7 +800,7 @@ func (x *DisassembleRequest) String() string {
 func (*DisassembleRequest) ProtoMessage() {}
 
 func (x *DisassembleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_vm_v1_vm_proto_msgTypes[9]
+	mi := &file_paloalto_vm_v1_vm_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -654,7 +813,7 @@ func (x *DisassembleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DisassembleRequest.ProtoReflect.Descriptor instead.
 func (*DisassembleRequest) Descriptor() ([]byte, []int) {
-	return file_paloalto_vm_v1_vm_proto_rawDescGZIP(), []int{9}
+	return file_paloalto_vm_v1_vm_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DisassembleRequest) GetInstance() uint64 {
@@ -680,7 +839,7 @@ type DisassembleResponse struct {
 
 func (x *DisassembleResponse) Reset() {
 	*x = DisassembleResponse{}
-	mi := &file_paloalto_vm_v1_vm_proto_msgTypes[10]
+	mi := &file_paloalto_vm_v1_vm_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -692,7 +851,7 @@ func (x *DisassembleResponse) String() string {
 func (*DisassembleResponse) ProtoMessage() {}
 
 func (x *DisassembleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_vm_v1_vm_proto_msgTypes[10]
+	mi := &file_paloalto_vm_v1_vm_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -705,7 +864,7 @@ func (x *DisassembleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DisassembleResponse.ProtoReflect.Descriptor instead.
 func (*DisassembleResponse) Descriptor() ([]byte, []int) {
-	return file_paloalto_vm_v1_vm_proto_rawDescGZIP(), []int{10}
+	return file_paloalto_vm_v1_vm_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DisassembleResponse) GetText() string {
@@ -726,7 +885,7 @@ type TraceRequest struct {
 
 func (x *TraceRequest) Reset() {
 	*x = TraceRequest{}
-	mi := &file_paloalto_vm_v1_vm_proto_msgTypes[11]
+	mi := &file_paloalto_vm_v1_vm_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -738,7 +897,7 @@ func (x *TraceRequest) String() string {
 func (*TraceRequest) ProtoMessage() {}
 
 func (x *TraceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_vm_v1_vm_proto_msgTypes[11]
+	mi := &file_paloalto_vm_v1_vm_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -751,7 +910,7 @@ func (x *TraceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TraceRequest.ProtoReflect.Descriptor instead.
 func (*TraceRequest) Descriptor() ([]byte, []int) {
-	return file_paloalto_vm_v1_vm_proto_rawDescGZIP(), []int{11}
+	return file_paloalto_vm_v1_vm_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *TraceRequest) GetInstance() uint64 {
@@ -783,14 +942,15 @@ type TraceStep struct {
 	GasCost       uint64                 `protobuf:"varint,4,opt,name=gas_cost,json=gasCost,proto3" json:"gas_cost,omitempty"`
 	Depth         uint32                 `protobuf:"varint,5,opt,name=depth,proto3" json:"depth,omitempty"`
 	Stack         []string               `protobuf:"bytes,6,rep,name=stack,proto3" json:"stack,omitempty"`
-	Result        *RunResult             `protobuf:"bytes,7,opt,name=result,proto3" json:"result,omitempty"` // only in the last step
+	Result        *RunResult             `protobuf:"bytes,7,opt,name=result,proto3" json:"result,omitempty"`      // only in the last step
+	Evidence      bool                   `protobuf:"varint,8,opt,name=evidence,proto3" json:"evidence,omitempty"` // pc counts in the evidence
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TraceStep) Reset() {
 	*x = TraceStep{}
-	mi := &file_paloalto_vm_v1_vm_proto_msgTypes[12]
+	mi := &file_paloalto_vm_v1_vm_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -802,7 +962,7 @@ func (x *TraceStep) String() string {
 func (*TraceStep) ProtoMessage() {}
 
 func (x *TraceStep) ProtoReflect() protoreflect.Message {
-	mi := &file_paloalto_vm_v1_vm_proto_msgTypes[12]
+	mi := &file_paloalto_vm_v1_vm_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -815,7 +975,7 @@ func (x *TraceStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TraceStep.ProtoReflect.Descriptor instead.
 func (*TraceStep) Descriptor() ([]byte, []int) {
-	return file_paloalto_vm_v1_vm_proto_rawDescGZIP(), []int{12}
+	return file_paloalto_vm_v1_vm_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *TraceStep) GetPc() uint64 {
@@ -867,6 +1027,473 @@ func (x *TraceStep) GetResult() *RunResult {
 	return nil
 }
 
+func (x *TraceStep) GetEvidence() bool {
+	if x != nil {
+		return x.Evidence
+	}
+	return false
+}
+
+type InfoRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Instance      uint64                 `protobuf:"varint,1,opt,name=instance,proto3" json:"instance,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InfoRequest) Reset() {
+	*x = InfoRequest{}
+	mi := &file_paloalto_vm_v1_vm_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InfoRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InfoRequest) ProtoMessage() {}
+
+func (x *InfoRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_vm_v1_vm_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InfoRequest.ProtoReflect.Descriptor instead.
+func (*InfoRequest) Descriptor() ([]byte, []int) {
+	return file_paloalto_vm_v1_vm_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *InfoRequest) GetInstance() uint64 {
+	if x != nil {
+		return x.Instance
+	}
+	return 0
+}
+
+type InfoResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       string                 `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
+	GasVersion    uint32                 `protobuf:"varint,2,opt,name=gas_version,json=gasVersion,proto3" json:"gas_version,omitempty"`
+	GasTableHash  []byte                 `protobuf:"bytes,3,opt,name=gas_table_hash,json=gasTableHash,proto3" json:"gas_table_hash,omitempty"`
+	Dialects      []string               `protobuf:"bytes,4,rep,name=dialects,proto3" json:"dialects,omitempty"`
+	Limits        []*Limit               `protobuf:"bytes,5,rep,name=limits,proto3" json:"limits,omitempty"`
+	Environment   []string               `protobuf:"bytes,6,rep,name=environment,proto3" json:"environment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InfoResponse) Reset() {
+	*x = InfoResponse{}
+	mi := &file_paloalto_vm_v1_vm_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InfoResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InfoResponse) ProtoMessage() {}
+
+func (x *InfoResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_vm_v1_vm_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InfoResponse.ProtoReflect.Descriptor instead.
+func (*InfoResponse) Descriptor() ([]byte, []int) {
+	return file_paloalto_vm_v1_vm_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *InfoResponse) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *InfoResponse) GetGasVersion() uint32 {
+	if x != nil {
+		return x.GasVersion
+	}
+	return 0
+}
+
+func (x *InfoResponse) GetGasTableHash() []byte {
+	if x != nil {
+		return x.GasTableHash
+	}
+	return nil
+}
+
+func (x *InfoResponse) GetDialects() []string {
+	if x != nil {
+		return x.Dialects
+	}
+	return nil
+}
+
+func (x *InfoResponse) GetLimits() []*Limit {
+	if x != nil {
+		return x.Limits
+	}
+	return nil
+}
+
+func (x *InfoResponse) GetEnvironment() []string {
+	if x != nil {
+		return x.Environment
+	}
+	return nil
+}
+
+type Limit struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Value         int64                  `protobuf:"zigzag64,2,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Limit) Reset() {
+	*x = Limit{}
+	mi := &file_paloalto_vm_v1_vm_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Limit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Limit) ProtoMessage() {}
+
+func (x *Limit) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_vm_v1_vm_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Limit.ProtoReflect.Descriptor instead.
+func (*Limit) Descriptor() ([]byte, []int) {
+	return file_paloalto_vm_v1_vm_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Limit) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Limit) GetValue() int64 {
+	if x != nil {
+		return x.Value
+	}
+	return 0
+}
+
+type InteractRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Begin         *SessionBegin          `protobuf:"bytes,1,opt,name=begin,proto3" json:"begin,omitempty"` // in the first request only
+	Input         *SessionInput          `protobuf:"bytes,2,opt,name=input,proto3" json:"input,omitempty"` // in all others
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InteractRequest) Reset() {
+	*x = InteractRequest{}
+	mi := &file_paloalto_vm_v1_vm_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InteractRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InteractRequest) ProtoMessage() {}
+
+func (x *InteractRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_vm_v1_vm_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InteractRequest.ProtoReflect.Descriptor instead.
+func (*InteractRequest) Descriptor() ([]byte, []int) {
+	return file_paloalto_vm_v1_vm_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *InteractRequest) GetBegin() *SessionBegin {
+	if x != nil {
+		return x.Begin
+	}
+	return nil
+}
+
+func (x *InteractRequest) GetInput() *SessionInput {
+	if x != nil {
+		return x.Input
+	}
+	return nil
+}
+
+type SessionBegin struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Instance      uint64                 `protobuf:"varint,1,opt,name=instance,proto3" json:"instance,omitempty"`
+	Dialect       string                 `protobuf:"bytes,2,opt,name=dialect,proto3" json:"dialect,omitempty"`
+	Environment   map[string][]byte      `protobuf:"bytes,3,rep,name=environment,proto3" json:"environment,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	GasLimit      uint64                 `protobuf:"varint,4,opt,name=gas_limit,json=gasLimit,proto3" json:"gas_limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SessionBegin) Reset() {
+	*x = SessionBegin{}
+	mi := &file_paloalto_vm_v1_vm_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SessionBegin) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SessionBegin) ProtoMessage() {}
+
+func (x *SessionBegin) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_vm_v1_vm_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SessionBegin.ProtoReflect.Descriptor instead.
+func (*SessionBegin) Descriptor() ([]byte, []int) {
+	return file_paloalto_vm_v1_vm_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *SessionBegin) GetInstance() uint64 {
+	if x != nil {
+		return x.Instance
+	}
+	return 0
+}
+
+func (x *SessionBegin) GetDialect() string {
+	if x != nil {
+		return x.Dialect
+	}
+	return ""
+}
+
+func (x *SessionBegin) GetEnvironment() map[string][]byte {
+	if x != nil {
+		return x.Environment
+	}
+	return nil
+}
+
+func (x *SessionBegin) GetGasLimit() uint64 {
+	if x != nil {
+		return x.GasLimit
+	}
+	return 0
+}
+
+type SessionInput struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	File          string                 `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
+	Line          uint32                 `protobuf:"varint,2,opt,name=line,proto3" json:"line,omitempty"`
+	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SessionInput) Reset() {
+	*x = SessionInput{}
+	mi := &file_paloalto_vm_v1_vm_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SessionInput) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SessionInput) ProtoMessage() {}
+
+func (x *SessionInput) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_vm_v1_vm_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SessionInput.ProtoReflect.Descriptor instead.
+func (*SessionInput) Descriptor() ([]byte, []int) {
+	return file_paloalto_vm_v1_vm_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *SessionInput) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *SessionInput) GetLine() uint32 {
+	if x != nil {
+		return x.Line
+	}
+	return 0
+}
+
+func (x *SessionInput) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+type InteractResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	Error         string                 `protobuf:"bytes,2,opt,name=error,proto3" json:"error,omitempty"`
+	Stack         []string               `protobuf:"bytes,3,rep,name=stack,proto3" json:"stack,omitempty"`
+	Open          bool                   `protobuf:"varint,4,opt,name=open,proto3" json:"open,omitempty"`
+	Passed        uint32                 `protobuf:"varint,5,opt,name=passed,proto3" json:"passed,omitempty"`
+	Failed        uint32                 `protobuf:"varint,6,opt,name=failed,proto3" json:"failed,omitempty"`
+	Gas           uint64                 `protobuf:"varint,7,opt,name=gas,proto3" json:"gas,omitempty"`
+	Bye           bool                   `protobuf:"varint,8,opt,name=bye,proto3" json:"bye,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InteractResponse) Reset() {
+	*x = InteractResponse{}
+	mi := &file_paloalto_vm_v1_vm_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InteractResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InteractResponse) ProtoMessage() {}
+
+func (x *InteractResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_vm_v1_vm_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InteractResponse.ProtoReflect.Descriptor instead.
+func (*InteractResponse) Descriptor() ([]byte, []int) {
+	return file_paloalto_vm_v1_vm_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *InteractResponse) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *InteractResponse) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+func (x *InteractResponse) GetStack() []string {
+	if x != nil {
+		return x.Stack
+	}
+	return nil
+}
+
+func (x *InteractResponse) GetOpen() bool {
+	if x != nil {
+		return x.Open
+	}
+	return false
+}
+
+func (x *InteractResponse) GetPassed() uint32 {
+	if x != nil {
+		return x.Passed
+	}
+	return 0
+}
+
+func (x *InteractResponse) GetFailed() uint32 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
+func (x *InteractResponse) GetGas() uint64 {
+	if x != nil {
+		return x.Gas
+	}
+	return 0
+}
+
+func (x *InteractResponse) GetBye() bool {
+	if x != nil {
+		return x.Bye
+	}
+	return false
+}
+
 var File_paloalto_vm_v1_vm_proto protoreflect.FileDescriptor
 
 const file_paloalto_vm_v1_vm_proto_rawDesc = "" +
@@ -876,10 +1503,17 @@ const file_paloalto_vm_v1_vm_proto_rawDesc = "" +
 	"\binstance\x18\x01 \x01(\x04R\binstance\x12\x12\n" +
 	"\x04code\x18\x02 \x03(\fR\x04code\">\n" +
 	"\fLoadResponse\x12.\n" +
-	"\x06loaded\x18\x01 \x03(\v2\x16.paloalto.vm.v1.LoadedR\x06loaded\";\n" +
+	"\x06loaded\x18\x01 \x03(\v2\x16.paloalto.vm.v1.LoadedR\x06loaded\"\xce\x01\n" +
 	"\x06Loaded\x12\x1b\n" +
 	"\tcode_hash\x18\x01 \x01(\fR\bcodeHash\x12\x14\n" +
-	"\x05error\x18\x02 \x01(\tR\x05error\"\xea\x01\n" +
+	"\x05error\x18\x02 \x01(\tR\x05error\x12\x1a\n" +
+	"\bverified\x18\x03 \x01(\bR\bverified\x12\x1b\n" +
+	"\tenv_reads\x18\x04 \x03(\tR\benvReads\x12\x1b\n" +
+	"\tmax_stack\x18\x05 \x01(\rR\bmaxStack\x12\x1b\n" +
+	"\tgas_bound\x18\x06 \x01(\x04R\bgasBound\x12\x1e\n" +
+	"\n" +
+	"convention\x18\a \x01(\rR\n" +
+	"convention\"\xea\x01\n" +
 	"\x0fRunBatchRequest\x12\x1a\n" +
 	"\binstance\x18\x01 \x01(\x04R\binstance\x12R\n" +
 	"\venvironment\x18\x02 \x03(\v20.paloalto.vm.v1.RunBatchRequest.EnvironmentEntryR\venvironment\x12'\n" +
@@ -897,23 +1531,37 @@ const file_paloalto_vm_v1_vm_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01\"G\n" +
 	"\x10RunBatchResponse\x123\n" +
-	"\aresults\x18\x01 \x03(\v2\x19.paloalto.vm.v1.RunResultR\aresults\"\x85\x01\n" +
+	"\aresults\x18\x01 \x03(\v2\x19.paloalto.vm.v1.RunResultR\aresults\"\x84\x02\n" +
 	"\tRunResult\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\rR\x06status\x12\x14\n" +
 	"\x05stack\x18\x02 \x03(\x12R\x05stack\x12\x10\n" +
 	"\x03gas\x18\x03 \x01(\x04R\x03gas\x12\x14\n" +
 	"\x05error\x18\x04 \x01(\tR\x05error\x12\x0e\n" +
 	"\x02pc\x18\x05 \x01(\x04R\x02pc\x12\x12\n" +
-	"\x04word\x18\x06 \x01(\tR\x04word\"\x8e\x01\n" +
+	"\x04word\x18\x06 \x01(\tR\x04word\x12\x1e\n" +
+	"\n" +
+	"convention\x18\a \x01(\rR\n" +
+	"convention\x12\x14\n" +
+	"\x05space\x18\b \x01(\x04R\x05space\x12\x19\n" +
+	"\bgas_used\x18\t \x01(\x04R\agasUsed\x12\x1a\n" +
+	"\bevidence\x18\n" +
+	" \x01(\bR\bevidence\x12\x10\n" +
+	"\x03top\x18\v \x03(\tR\x03top\"\x8e\x01\n" +
 	"\x0eCompileRequest\x12\x1a\n" +
 	"\binstance\x18\x01 \x01(\x04R\binstance\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x18\n" +
 	"\adialect\x18\x03 \x01(\tR\adialect\x12\x12\n" +
 	"\x04file\x18\x04 \x01(\tR\x04file\x12\x1a\n" +
-	"\bevidence\x18\x05 \x01(\bR\bevidence\"A\n" +
+	"\bevidence\x18\x05 \x01(\bR\bevidence\"m\n" +
 	"\x0fCompileResponse\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\fR\x04code\x12\x1a\n" +
-	"\bwarnings\x18\x02 \x03(\tR\bwarnings\"D\n" +
+	"\bwarnings\x18\x02 \x03(\tR\bwarnings\x12*\n" +
+	"\x03map\x18\x03 \x03(\v2\x18.paloalto.vm.v1.MapEntryR\x03map\"Z\n" +
+	"\bMapEntry\x12\x0e\n" +
+	"\x02pc\x18\x01 \x01(\rR\x02pc\x12\x12\n" +
+	"\x04line\x18\x02 \x01(\rR\x04line\x12\x16\n" +
+	"\x06column\x18\x03 \x01(\rR\x06column\x12\x12\n" +
+	"\x04word\x18\x04 \x01(\tR\x04word\"D\n" +
 	"\x12DisassembleRequest\x12\x1a\n" +
 	"\binstance\x18\x01 \x01(\x04R\binstance\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\fR\x04code\")\n" +
@@ -925,7 +1573,7 @@ const file_paloalto_vm_v1_vm_proto_rawDesc = "" +
 	"\x03run\x18\x03 \x01(\v2\x13.paloalto.vm.v1.RunR\x03run\x1a>\n" +
 	"\x10EnvironmentEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01\"\xb7\x01\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01\"\xd3\x01\n" +
 	"\tTraceStep\x12\x0e\n" +
 	"\x02pc\x18\x01 \x01(\x04R\x02pc\x12\x0e\n" +
 	"\x02op\x18\x02 \x01(\tR\x02op\x12\x10\n" +
@@ -933,20 +1581,61 @@ const file_paloalto_vm_v1_vm_proto_rawDesc = "" +
 	"\bgas_cost\x18\x04 \x01(\x04R\agasCost\x12\x14\n" +
 	"\x05depth\x18\x05 \x01(\rR\x05depth\x12\x14\n" +
 	"\x05stack\x18\x06 \x03(\tR\x05stack\x121\n" +
-	"\x06result\x18\a \x01(\v2\x19.paloalto.vm.v1.RunResultR\x06result*\x82\x01\n" +
+	"\x06result\x18\a \x01(\v2\x19.paloalto.vm.v1.RunResultR\x06result\x12\x1a\n" +
+	"\bevidence\x18\b \x01(\bR\bevidence\")\n" +
+	"\vInfoRequest\x12\x1a\n" +
+	"\binstance\x18\x01 \x01(\x04R\binstance\"\xdc\x01\n" +
+	"\fInfoResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\tR\aversion\x12\x1f\n" +
+	"\vgas_version\x18\x02 \x01(\rR\n" +
+	"gasVersion\x12$\n" +
+	"\x0egas_table_hash\x18\x03 \x01(\fR\fgasTableHash\x12\x1a\n" +
+	"\bdialects\x18\x04 \x03(\tR\bdialects\x12-\n" +
+	"\x06limits\x18\x05 \x03(\v2\x15.paloalto.vm.v1.LimitR\x06limits\x12 \n" +
+	"\venvironment\x18\x06 \x03(\tR\venvironment\"1\n" +
+	"\x05Limit\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x12R\x05value\"y\n" +
+	"\x0fInteractRequest\x122\n" +
+	"\x05begin\x18\x01 \x01(\v2\x1c.paloalto.vm.v1.SessionBeginR\x05begin\x122\n" +
+	"\x05input\x18\x02 \x01(\v2\x1c.paloalto.vm.v1.SessionInputR\x05input\"\xf2\x01\n" +
+	"\fSessionBegin\x12\x1a\n" +
+	"\binstance\x18\x01 \x01(\x04R\binstance\x12\x18\n" +
+	"\adialect\x18\x02 \x01(\tR\adialect\x12O\n" +
+	"\venvironment\x18\x03 \x03(\v2-.paloalto.vm.v1.SessionBegin.EnvironmentEntryR\venvironment\x12\x1b\n" +
+	"\tgas_limit\x18\x04 \x01(\x04R\bgasLimit\x1a>\n" +
+	"\x10EnvironmentEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01\"J\n" +
+	"\fSessionInput\x12\x12\n" +
+	"\x04file\x18\x01 \x01(\tR\x04file\x12\x12\n" +
+	"\x04line\x18\x02 \x01(\rR\x04line\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\"\xba\x01\n" +
+	"\x10InteractResponse\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\x12\x14\n" +
+	"\x05error\x18\x02 \x01(\tR\x05error\x12\x14\n" +
+	"\x05stack\x18\x03 \x03(\tR\x05stack\x12\x12\n" +
+	"\x04open\x18\x04 \x01(\bR\x04open\x12\x16\n" +
+	"\x06passed\x18\x05 \x01(\rR\x06passed\x12\x16\n" +
+	"\x06failed\x18\x06 \x01(\rR\x06failed\x12\x10\n" +
+	"\x03gas\x18\a \x01(\x04R\x03gas\x12\x10\n" +
+	"\x03bye\x18\b \x01(\bR\x03bye*\x99\x01\n" +
 	"\x05Error\x12\x15\n" +
 	"\x11ERROR_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fERROR_CLOSED\x10\x01\x12\x13\n" +
 	"\x0fERROR_TOO_LARGE\x10\x02\x12\x10\n" +
 	"\fERROR_SYNTAX\x10\x03\x12\x16\n" +
 	"\x12ERROR_UNKNOWN_CODE\x10\x04\x12\x11\n" +
-	"\rERROR_INVALID\x10\x052\x85\x03\n" +
+	"\rERROR_INVALID\x10\x05\x12\x15\n" +
+	"\x11ERROR_UNSUPPORTED\x10\x062\x9b\x04\n" +
 	"\tVMService\x12A\n" +
 	"\x04Load\x12\x1b.paloalto.vm.v1.LoadRequest\x1a\x1c.paloalto.vm.v1.LoadResponse\x12M\n" +
 	"\bRunBatch\x12\x1f.paloalto.vm.v1.RunBatchRequest\x1a .paloalto.vm.v1.RunBatchResponse\x12J\n" +
 	"\aCompile\x12\x1e.paloalto.vm.v1.CompileRequest\x1a\x1f.paloalto.vm.v1.CompileResponse\x12V\n" +
 	"\vDisassemble\x12\".paloalto.vm.v1.DisassembleRequest\x1a#.paloalto.vm.v1.DisassembleResponse\x12B\n" +
-	"\x05Trace\x12\x1c.paloalto.vm.v1.TraceRequest\x1a\x19.paloalto.vm.v1.TraceStep0\x01BBZ@github.com/paloalto-chain/paloalto/sdk/proto/paloalto/vm/v1;vmv1b\x06proto3"
+	"\x05Trace\x12\x1c.paloalto.vm.v1.TraceRequest\x1a\x19.paloalto.vm.v1.TraceStep0\x01\x12A\n" +
+	"\x04Info\x12\x1b.paloalto.vm.v1.InfoRequest\x1a\x1c.paloalto.vm.v1.InfoResponse\x12Q\n" +
+	"\bInteract\x12\x1f.paloalto.vm.v1.InteractRequest\x1a .paloalto.vm.v1.InteractResponse(\x010\x01BBZ@github.com/paloalto-chain/paloalto/sdk/proto/paloalto/vm/v1;vmv1b\x06proto3"
 
 var (
 	file_paloalto_vm_v1_vm_proto_rawDescOnce sync.Once
@@ -961,7 +1650,7 @@ func file_paloalto_vm_v1_vm_proto_rawDescGZIP() []byte {
 }
 
 var file_paloalto_vm_v1_vm_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_paloalto_vm_v1_vm_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_paloalto_vm_v1_vm_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_paloalto_vm_v1_vm_proto_goTypes = []any{
 	(Error)(0),                  // 0: paloalto.vm.v1.Error
 	(*LoadRequest)(nil),         // 1: paloalto.vm.v1.LoadRequest
@@ -973,38 +1662,56 @@ var file_paloalto_vm_v1_vm_proto_goTypes = []any{
 	(*RunResult)(nil),           // 7: paloalto.vm.v1.RunResult
 	(*CompileRequest)(nil),      // 8: paloalto.vm.v1.CompileRequest
 	(*CompileResponse)(nil),     // 9: paloalto.vm.v1.CompileResponse
-	(*DisassembleRequest)(nil),  // 10: paloalto.vm.v1.DisassembleRequest
-	(*DisassembleResponse)(nil), // 11: paloalto.vm.v1.DisassembleResponse
-	(*TraceRequest)(nil),        // 12: paloalto.vm.v1.TraceRequest
-	(*TraceStep)(nil),           // 13: paloalto.vm.v1.TraceStep
-	nil,                         // 14: paloalto.vm.v1.RunBatchRequest.EnvironmentEntry
-	nil,                         // 15: paloalto.vm.v1.Run.EnvironmentEntry
-	nil,                         // 16: paloalto.vm.v1.TraceRequest.EnvironmentEntry
+	(*MapEntry)(nil),            // 10: paloalto.vm.v1.MapEntry
+	(*DisassembleRequest)(nil),  // 11: paloalto.vm.v1.DisassembleRequest
+	(*DisassembleResponse)(nil), // 12: paloalto.vm.v1.DisassembleResponse
+	(*TraceRequest)(nil),        // 13: paloalto.vm.v1.TraceRequest
+	(*TraceStep)(nil),           // 14: paloalto.vm.v1.TraceStep
+	(*InfoRequest)(nil),         // 15: paloalto.vm.v1.InfoRequest
+	(*InfoResponse)(nil),        // 16: paloalto.vm.v1.InfoResponse
+	(*Limit)(nil),               // 17: paloalto.vm.v1.Limit
+	(*InteractRequest)(nil),     // 18: paloalto.vm.v1.InteractRequest
+	(*SessionBegin)(nil),        // 19: paloalto.vm.v1.SessionBegin
+	(*SessionInput)(nil),        // 20: paloalto.vm.v1.SessionInput
+	(*InteractResponse)(nil),    // 21: paloalto.vm.v1.InteractResponse
+	nil,                         // 22: paloalto.vm.v1.RunBatchRequest.EnvironmentEntry
+	nil,                         // 23: paloalto.vm.v1.Run.EnvironmentEntry
+	nil,                         // 24: paloalto.vm.v1.TraceRequest.EnvironmentEntry
+	nil,                         // 25: paloalto.vm.v1.SessionBegin.EnvironmentEntry
 }
 var file_paloalto_vm_v1_vm_proto_depIdxs = []int32{
 	3,  // 0: paloalto.vm.v1.LoadResponse.loaded:type_name -> paloalto.vm.v1.Loaded
-	14, // 1: paloalto.vm.v1.RunBatchRequest.environment:type_name -> paloalto.vm.v1.RunBatchRequest.EnvironmentEntry
+	22, // 1: paloalto.vm.v1.RunBatchRequest.environment:type_name -> paloalto.vm.v1.RunBatchRequest.EnvironmentEntry
 	5,  // 2: paloalto.vm.v1.RunBatchRequest.runs:type_name -> paloalto.vm.v1.Run
-	15, // 3: paloalto.vm.v1.Run.environment:type_name -> paloalto.vm.v1.Run.EnvironmentEntry
+	23, // 3: paloalto.vm.v1.Run.environment:type_name -> paloalto.vm.v1.Run.EnvironmentEntry
 	7,  // 4: paloalto.vm.v1.RunBatchResponse.results:type_name -> paloalto.vm.v1.RunResult
-	16, // 5: paloalto.vm.v1.TraceRequest.environment:type_name -> paloalto.vm.v1.TraceRequest.EnvironmentEntry
-	5,  // 6: paloalto.vm.v1.TraceRequest.run:type_name -> paloalto.vm.v1.Run
-	7,  // 7: paloalto.vm.v1.TraceStep.result:type_name -> paloalto.vm.v1.RunResult
-	1,  // 8: paloalto.vm.v1.VMService.Load:input_type -> paloalto.vm.v1.LoadRequest
-	4,  // 9: paloalto.vm.v1.VMService.RunBatch:input_type -> paloalto.vm.v1.RunBatchRequest
-	8,  // 10: paloalto.vm.v1.VMService.Compile:input_type -> paloalto.vm.v1.CompileRequest
-	10, // 11: paloalto.vm.v1.VMService.Disassemble:input_type -> paloalto.vm.v1.DisassembleRequest
-	12, // 12: paloalto.vm.v1.VMService.Trace:input_type -> paloalto.vm.v1.TraceRequest
-	2,  // 13: paloalto.vm.v1.VMService.Load:output_type -> paloalto.vm.v1.LoadResponse
-	6,  // 14: paloalto.vm.v1.VMService.RunBatch:output_type -> paloalto.vm.v1.RunBatchResponse
-	9,  // 15: paloalto.vm.v1.VMService.Compile:output_type -> paloalto.vm.v1.CompileResponse
-	11, // 16: paloalto.vm.v1.VMService.Disassemble:output_type -> paloalto.vm.v1.DisassembleResponse
-	13, // 17: paloalto.vm.v1.VMService.Trace:output_type -> paloalto.vm.v1.TraceStep
-	13, // [13:18] is the sub-list for method output_type
-	8,  // [8:13] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	10, // 5: paloalto.vm.v1.CompileResponse.map:type_name -> paloalto.vm.v1.MapEntry
+	24, // 6: paloalto.vm.v1.TraceRequest.environment:type_name -> paloalto.vm.v1.TraceRequest.EnvironmentEntry
+	5,  // 7: paloalto.vm.v1.TraceRequest.run:type_name -> paloalto.vm.v1.Run
+	7,  // 8: paloalto.vm.v1.TraceStep.result:type_name -> paloalto.vm.v1.RunResult
+	17, // 9: paloalto.vm.v1.InfoResponse.limits:type_name -> paloalto.vm.v1.Limit
+	19, // 10: paloalto.vm.v1.InteractRequest.begin:type_name -> paloalto.vm.v1.SessionBegin
+	20, // 11: paloalto.vm.v1.InteractRequest.input:type_name -> paloalto.vm.v1.SessionInput
+	25, // 12: paloalto.vm.v1.SessionBegin.environment:type_name -> paloalto.vm.v1.SessionBegin.EnvironmentEntry
+	1,  // 13: paloalto.vm.v1.VMService.Load:input_type -> paloalto.vm.v1.LoadRequest
+	4,  // 14: paloalto.vm.v1.VMService.RunBatch:input_type -> paloalto.vm.v1.RunBatchRequest
+	8,  // 15: paloalto.vm.v1.VMService.Compile:input_type -> paloalto.vm.v1.CompileRequest
+	11, // 16: paloalto.vm.v1.VMService.Disassemble:input_type -> paloalto.vm.v1.DisassembleRequest
+	13, // 17: paloalto.vm.v1.VMService.Trace:input_type -> paloalto.vm.v1.TraceRequest
+	15, // 18: paloalto.vm.v1.VMService.Info:input_type -> paloalto.vm.v1.InfoRequest
+	18, // 19: paloalto.vm.v1.VMService.Interact:input_type -> paloalto.vm.v1.InteractRequest
+	2,  // 20: paloalto.vm.v1.VMService.Load:output_type -> paloalto.vm.v1.LoadResponse
+	6,  // 21: paloalto.vm.v1.VMService.RunBatch:output_type -> paloalto.vm.v1.RunBatchResponse
+	9,  // 22: paloalto.vm.v1.VMService.Compile:output_type -> paloalto.vm.v1.CompileResponse
+	12, // 23: paloalto.vm.v1.VMService.Disassemble:output_type -> paloalto.vm.v1.DisassembleResponse
+	14, // 24: paloalto.vm.v1.VMService.Trace:output_type -> paloalto.vm.v1.TraceStep
+	16, // 25: paloalto.vm.v1.VMService.Info:output_type -> paloalto.vm.v1.InfoResponse
+	21, // 26: paloalto.vm.v1.VMService.Interact:output_type -> paloalto.vm.v1.InteractResponse
+	20, // [20:27] is the sub-list for method output_type
+	13, // [13:20] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_paloalto_vm_v1_vm_proto_init() }
@@ -1018,7 +1725,7 @@ func file_paloalto_vm_v1_vm_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_paloalto_vm_v1_vm_proto_rawDesc), len(file_paloalto_vm_v1_vm_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   16,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

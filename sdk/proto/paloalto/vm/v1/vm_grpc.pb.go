@@ -24,6 +24,8 @@ const (
 	VMService_Compile_FullMethodName     = "/paloalto.vm.v1.VMService/Compile"
 	VMService_Disassemble_FullMethodName = "/paloalto.vm.v1.VMService/Disassemble"
 	VMService_Trace_FullMethodName       = "/paloalto.vm.v1.VMService/Trace"
+	VMService_Info_FullMethodName        = "/paloalto.vm.v1.VMService/Info"
+	VMService_Interact_FullMethodName    = "/paloalto.vm.v1.VMService/Interact"
 )
 
 // VMServiceClient is the client API for VMService service.
@@ -37,6 +39,9 @@ type VMServiceClient interface {
 	Compile(ctx context.Context, in *CompileRequest, opts ...grpc.CallOption) (*CompileResponse, error)
 	Disassemble(ctx context.Context, in *DisassembleRequest, opts ...grpc.CallOption) (*DisassembleResponse, error)
 	Trace(ctx context.Context, in *TraceRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[TraceStep], error)
+	Info(ctx context.Context, in *InfoRequest, opts ...grpc.CallOption) (*InfoResponse, error)
+	// Interact takes a request with begin first, then one with input for each response but the last.
+	Interact(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[InteractRequest, InteractResponse], error)
 }
 
 type vMServiceClient struct {
@@ -106,6 +111,29 @@ func (c *vMServiceClient) Trace(ctx context.Context, in *TraceRequest, opts ...g
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type VMService_TraceClient = grpc.ServerStreamingClient[TraceStep]
 
+func (c *vMServiceClient) Info(ctx context.Context, in *InfoRequest, opts ...grpc.CallOption) (*InfoResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(InfoResponse)
+	err := c.cc.Invoke(ctx, VMService_Info_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *vMServiceClient) Interact(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[InteractRequest, InteractResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &VMService_ServiceDesc.Streams[1], VMService_Interact_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[InteractRequest, InteractResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type VMService_InteractClient = grpc.BidiStreamingClient[InteractRequest, InteractResponse]
+
 // VMServiceServer is the server API for VMService service.
 // All implementations must embed UnimplementedVMServiceServer
 // for forward compatibility.
@@ -117,6 +145,9 @@ type VMServiceServer interface {
 	Compile(context.Context, *CompileRequest) (*CompileResponse, error)
 	Disassemble(context.Context, *DisassembleRequest) (*DisassembleResponse, error)
 	Trace(*TraceRequest, grpc.ServerStreamingServer[TraceStep]) error
+	Info(context.Context, *InfoRequest) (*InfoResponse, error)
+	// Interact takes a request with begin first, then one with input for each response but the last.
+	Interact(grpc.BidiStreamingServer[InteractRequest, InteractResponse]) error
 	mustEmbedUnimplementedVMServiceServer()
 }
 
@@ -141,6 +172,12 @@ func (UnimplementedVMServiceServer) Disassemble(context.Context, *DisassembleReq
 }
 func (UnimplementedVMServiceServer) Trace(*TraceRequest, grpc.ServerStreamingServer[TraceStep]) error {
 	return status.Error(codes.Unimplemented, "method Trace not implemented")
+}
+func (UnimplementedVMServiceServer) Info(context.Context, *InfoRequest) (*InfoResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Info not implemented")
+}
+func (UnimplementedVMServiceServer) Interact(grpc.BidiStreamingServer[InteractRequest, InteractResponse]) error {
+	return status.Error(codes.Unimplemented, "method Interact not implemented")
 }
 func (UnimplementedVMServiceServer) mustEmbedUnimplementedVMServiceServer() {}
 func (UnimplementedVMServiceServer) testEmbeddedByValue()                   {}
@@ -246,6 +283,31 @@ func _VMService_Trace_Handler(srv interface{}, stream grpc.ServerStream) error {
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type VMService_TraceServer = grpc.ServerStreamingServer[TraceStep]
 
+func _VMService_Info_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(InfoRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(VMServiceServer).Info(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: VMService_Info_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(VMServiceServer).Info(ctx, req.(*InfoRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _VMService_Interact_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(VMServiceServer).Interact(&grpc.GenericServerStream[InteractRequest, InteractResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type VMService_InteractServer = grpc.BidiStreamingServer[InteractRequest, InteractResponse]
+
 // VMService_ServiceDesc is the grpc.ServiceDesc for VMService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -269,12 +331,22 @@ var VMService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "Disassemble",
 			Handler:    _VMService_Disassemble_Handler,
 		},
+		{
+			MethodName: "Info",
+			Handler:    _VMService_Info_Handler,
+		},
 	},
 	Streams: []grpc.StreamDesc{
 		{
 			StreamName:    "Trace",
 			Handler:       _VMService_Trace_Handler,
 			ServerStreams: true,
+		},
+		{
+			StreamName:    "Interact",
+			Handler:       _VMService_Interact_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
 		},
 	},
 	Metadata: "paloalto/vm/v1/vm.proto",
