@@ -1,19 +1,17 @@
 // Package vmforth is the built-in VM plugin "forth": contracts in Forth, compiled to a compact bytecode that a switch
 // interpreter runs (white paper 4.1).
 //
-// Values are signed 64-bit integers and immutable byte strings of up to 1024 bytes; each knows which it is. Arithmetic
-// traps instead of wrapping, every instruction costs gas by a versioned schedule (opcode.go, gas.go), and stacks, byte
-// strings and data space are bounded. There is no clock, no chance, no floating point and no map order: a run is a
-// function of code, evidence, environment and limits. Everything that a chain computes is in load.go, machine.go, run.go,
-// words.go, opcode.go, gas.go and status.go, and belongs to the rules version.
+// Packages: bytecode is what a chain sees of a contract, engine runs it, hot runs it sooner by way of machine code; lang and
+// forth2012 compile sources, session talks with people, library has contracts. What a chain computes is all in bytecode and
+// engine, and belongs to the rules version.
 //
 // Evidence runs before the code, on the same stack. Its main body may only push literals; the words that it defines can be
-// called by their hash, so that a contract can name a branch without showing it. What a contract leaves is burn, the
-// amount that is destroyed, pay, the amount for the first participant, and nonce, from the bottom; all three are integers
-// of 0 or more. A run that fails costs its whole limit. How runs fail is numbered in status.go.
+// called by their hash, so that a contract can name a branch without showing it. A contract leaves three integers of 0 or
+// more; the code says by a flag whether they are burn, pay and nonce, or delay, nonce and amount. A run that fails costs its
+// whole limit. How runs fail is numbered in bytecode/status.go.
 //
-// The compiler (compile.go and its neighbours) takes the dialect paloalto, and asm, which is what Disassemble writes. Its
-// outcome is what counts; nothing on a chain compiles.
+// The compilers take the dialects paloalto, chalang and forth2012, and asm, which is what Disassemble writes. Their outcome
+// is what counts; nothing on a chain compiles.
 package vmforth
 
 import (
@@ -25,7 +23,7 @@ import (
 
 const (
 	pluginName   = "forth"
-	rulesVersion = "1"
+	rulesVersion = "2"
 )
 
 // Version of the plugin.
@@ -43,16 +41,20 @@ func (forth) Describe() plugin.Info {
 }
 
 // Open implements plugin.Plugin.
-func (forth) Open(_ context.Context, _ plugin.Host, req plugin.OpenRequest) (any, error) {
+func (forth) Open(_ context.Context, h plugin.Host, req plugin.OpenRequest) (any, error) {
 	if req.Kind != plugin.VM {
 		return nil, fmt.Errorf("open vm-forth as %s: %w", req.Kind, plugin.ErrWrongKind)
 	}
 	if req.Rules != "" && req.Rules != rulesVersion {
 		return nil, fmt.Errorf("open vm-forth: rules version %q is unknown, this build has %q: %w", req.Rules, rulesVersion, plugin.ErrBadConfig)
 	}
-	l, err := parseLimits(req.Config)
+	c, err := parseConfig(req.Config)
 	if err != nil {
 		return nil, fmt.Errorf("open vm-forth: %w", err)
 	}
-	return newVM(l), nil
+	return newVM(c, func(text string) {
+		if h != nil {
+			h.Log("warn", text, map[string]string{"chain": req.ChainName})
+		}
+	}), nil
 }

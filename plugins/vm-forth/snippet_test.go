@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/paloalto-chain/paloalto/plugins/vm-forth/bytecode"
 	"github.com/paloalto-chain/paloalto/sdk/plugin"
 	"github.com/paloalto-chain/paloalto/sdk/vm"
 	"github.com/paloalto-chain/paloalto/sdk/vm/vmtest"
@@ -34,11 +35,11 @@ func open(t testing.TB, config string) *VM {
 
 func compiled(t testing.TB, v vm.VM, text string, evidence bool) []byte {
 	t.Helper()
-	code, _, err := v.Compile(t.Context(), vm.Source{Text: text, Evidence: evidence})
+	c, err := v.Compile(t.Context(), vm.Source{Text: text, Evidence: evidence})
 	if err != nil {
 		t.Fatalf("compile %q: %v", text, err)
 	}
-	return code
+	return c.Code
 }
 
 // TestWhitePaper has the acceptance tests of the white paper's snippet, through Compile and RunBatch, in process and over
@@ -58,8 +59,8 @@ func TestWhitePaper(t *testing.T) {
 		{"b, a true commitment and its secret", locked, fmt.Sprintf(`x"%x"`, secret), []int64{0, 100, 1}, vm.OK},
 		{"b, without x and quotes", bare, fmt.Sprintf(`x"%x"`, secret), []int64{0, 100, 1}, vm.OK},
 		{"c, a wrong secret", locked, `s" another secret"`, []int64{0, 50, 1}, vm.OK},
-		{"d, no evidence", locked, "", nil, StackUnderflow},
-		{"d, verbatim, no evidence", whitePaper, "", nil, StackUnderflow},
+		{"d, no evidence", locked, "", nil, bytecode.StackUnderflow},
+		{"d, verbatim, no evidence", whitePaper, "", nil, bytecode.StackUnderflow},
 	}
 	for where, f := range map[string]vmtest.Factory{"in process": in, "over the wire": vmtest.Remote(in)} {
 		v, done, err := f.Open(t)
@@ -86,8 +87,8 @@ func TestWhitePaper(t *testing.T) {
 
 // TestWhitePaperWarns sees that the odd commitment of the paper does not pass in silence.
 func TestWhitePaperWarns(t *testing.T) {
-	_, warnings, err := open(t, "").Compile(t.Context(), vm.Source{Text: whitePaper, File: "paper.fs"})
-	if err != nil || len(warnings) != 1 || !strings.HasPrefix(warnings[0], "paper.fs:5:18: warning: 21 hexadecimal digits") {
-		t.Fatalf("%q, %v", warnings, err)
+	c, err := open(t, "").Compile(t.Context(), vm.Source{Text: whitePaper, File: "paper.fs"})
+	if err != nil || len(c.Warnings) != 1 || !strings.HasPrefix(c.Warnings[0], "paper.fs:5:18: warning: 21 hexadecimal digits") {
+		t.Fatalf("%+v, %v", c, err)
 	}
 }

@@ -2,48 +2,85 @@ package vmforth
 
 import (
 	"context"
-	"crypto/sha256"
+	"errors"
 	"fmt"
-	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 
+	"github.com/paloalto-chain/paloalto/plugins/vm-forth/bytecode"
+	"github.com/paloalto-chain/paloalto/plugins/vm-forth/engine"
+	"github.com/paloalto-chain/paloalto/plugins/vm-forth/hot"
+	"github.com/paloalto-chain/paloalto/sdk/plugin"
 	"github.com/paloalto-chain/paloalto/sdk/vm"
-)
-
-const (
-	keptPrograms = 4096     // loaded programs that are kept
-	keptBytes    = 64 << 20 // about what they take in memory
-	resultCount  = 3
-	shareRuns    = 64 // runs that a goroutine takes at a time
 )
 
 // VM is an instance. It implements vm.VM and may be used concurrently.
 type VM struct {
-	lim    limits
+	lim    bytecode.Limits
 	closed atomic.Bool
-	pool   sync.Pool // of *machine
-
-	mu    sync.RWMutex
-	kept  map[[32]byte]*program
-	order [][32]byte // of kept, oldest first
-	size  int
+	pool   sync.Pool // of *engine.Machine
+	kept   programs
+	tier   *hot.Tier // nil without one
+	fresh  func(*bytecode.Limits) (*engine.Machine, error)
 }
 
-func newVM(l limits) *VM { return &VM{lim: l, kept: map[[32]byte]*program{}} }
+// newVM makes an instance. A hot tier that this machine does not have costs time only, so it is no error: log says so.
+func newVM(c config, log func(string)) *VM {
+	v := &VM{lim: c.Limits, fresh: engine.New}
+	v.kept.init(func(p *bytecode.Program) {
+		if v.tier != nil {
+			v.tier.Forget(p)
+		}
+	})
+	if c.HotTier == hotWazero {
+		t, err := hot.New(&v.lim, hot.Default())
+		if err != nil {
+			log(fmt.Sprintf("contracts run in the interpreter alone: %v", err))
+		} else {
+			v.tier = t
+		}
+	}
+	return v
+}
 
 // Close implements io.Closer. Calls that are under way end as usual.
 func (v *VM) Close() error {
-	v.closed.Store(true)
-	return nil
+	if v.closed.Swap(true) || v.tier == nil {
+		return nil
+	}
+	return v.tier.Close()
 }
 
-func (v *VM) machine() (*machine, error) {
-	if m, ok := v.pool.Get().(*machine); ok {
+// machine takes a machine that is not in use.
+func (v *VM) machine() (*engine.Machine, error) {
+	if m, ok := v.pool.Get().(*engine.Machine); ok {
 		return m, nil
 	}
-	return newMachine(&v.lim)
+	m, err := v.fresh(&v.lim)
+	if err != nil {
+		return nil, err
+	}
+	if v.tier != nil {
+		m.Accelerate(v.tier)
+	}
+	return m, nil
+}
+
+// guarded calls f with a machine. A fault of the machine is an error of the call, never a contract's: the machine is then
+// not used again.
+func (v *VM) guarded(f func(*engine.Machine) error) (err error) {
+	m, err := v.machine()
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", plugin.ErrPanicked, r)
+			return
+		}
+		v.pool.Put(m)
+	}()
+	return f(m)
 }
 
 // ready says whether a call may begin.
@@ -57,143 +94,25 @@ func (v *VM) ready(ctx context.Context, op string) error {
 	return nil
 }
 
-// Load implements vm.VM. A code's hash is its SHA-256. Loaded code is kept until 4096 later ones, or 64 MiB of them, came.
-func (v *VM) Load(ctx context.Context, code [][]byte) ([]vm.Loaded, error) {
-	if err := v.ready(ctx, "load"); err != nil {
-		return nil, err
+// Trace implements vm.VM. A step's PC counts from the start of the evidence or of the code.
+func (v *VM) Trace(ctx context.Context, env map[string][]byte, r vm.Run, step func(vm.Step) error) error {
+	if err := v.ready(ctx, "trace"); err != nil {
+		return err
 	}
-	if err := vm.CheckCode(code); err != nil {
-		return nil, fmt.Errorf("load: %w", err)
+	if err := (vm.Batch{Environment: env, Runs: []vm.Run{r}}).Check(); err != nil {
+		return fmt.Errorf("trace: %w", err)
 	}
-	out := make([]vm.Loaded, len(code))
-	for i, c := range code {
-		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("load: %w", err)
-		}
-		out[i].CodeHash = sha256.Sum256(c)
-		if len(c) > int(v.lim.CodeBytes) {
-			out[i].Error = fmt.Sprintf("%v: %d bytes, the chain allows %d", errBadCode, len(c), v.lim.CodeBytes)
-			continue
-		}
-		p := &program{}
-		if err := p.load(slices.Clone(c), &v.lim, false); err != nil {
-			out[i].Error = err.Error()
-			continue
-		}
-		p.scratch = nil
-		v.keep(out[i].CodeHash, p)
-	}
-	return out, nil
-}
-
-func (p *program) bytes() int {
-	return len(p.code) + 16*cap(p.ins) + 4*cap(p.starts) + 32*cap(p.hashes) + 256
-}
-
-func (v *VM) keep(hash [32]byte, p *program) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.kept[hash] != nil {
-		return
-	}
-	v.kept[hash] = p
-	v.order = append(v.order, hash)
-	v.size += p.bytes()
-	for len(v.order) > keptPrograms || v.size > keptBytes {
-		v.size -= v.kept[v.order[0]].bytes()
-		delete(v.kept, v.order[0])
-		v.order = v.order[1:]
-	}
-}
-
-func (v *VM) find(r *vm.Run) (*program, error) {
-	if !r.ByHash {
-		return nil, nil
-	}
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	if p := v.kept[[32]byte(r.Code)]; p != nil {
-		return p, nil
-	}
-	return nil, fmt.Errorf("code %x: load it first: %w", r.Code, vm.ErrUnknownCode)
-}
-
-// RunBatch implements vm.VM. Large batches use several cores.
-func (v *VM) RunBatch(ctx context.Context, b vm.Batch) ([]vm.Result, error) {
-	if err := v.ready(ctx, "run batch"); err != nil {
-		return nil, err
-	}
-	if err := b.Check(); err != nil {
-		return nil, fmt.Errorf("run batch: %w", err)
-	}
-	n := len(b.Runs)
-	kept := make([]*program, n)
-	for i := range b.Runs {
-		p, err := v.find(&b.Runs[i])
-		if err != nil {
-			return nil, fmt.Errorf("run batch: run %d of %d: %w", i, n, err)
-		}
-		kept[i] = p
-	}
-	out, stacks := make([]vm.Result, n), make([]int64, n*resultCount)
-	var next atomic.Int64
-	work := func() error {
-		m, err := v.machine()
-		if err != nil {
-			return err
-		}
-		defer v.pool.Put(m)
-		for {
-			to := int(next.Add(shareRuns))
-			from := to - shareRuns
-			if from >= n {
-				return nil
-			}
-			for i := from; i < min(to, n); i++ {
-				if err := ctx.Err(); err != nil {
-					return fmt.Errorf("run batch: after %d of %d: %w", i, n, err)
-				}
-				at := i * resultCount
-				out[i] = m.run(&b.Runs[i], kept[i], b.Environment, stacks[at:at+resultCount:at+resultCount])
-			}
-		}
-	}
-	others := min(runtime.GOMAXPROCS(0), (n+shareRuns-1)/shareRuns) - 1
-	errs := make(chan error, max(others, 0))
-	for range others {
-		go func() { errs <- work() }()
-	}
-	err := work()
-	for range others {
-		if e := <-errs; err == nil {
-			err = e
-		}
-	}
+	kept, err := v.find(&r)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("trace: %w", err)
 	}
-	return out, nil
-}
-
-// Compile implements vm.VM.
-func (v *VM) Compile(ctx context.Context, s vm.Source) ([]byte, []string, error) {
-	if err := v.ready(ctx, "compile"); err != nil {
-		return nil, nil, err
+	var stop error
+	err = v.guarded(func(m *engine.Machine) error {
+		stop = m.Trace(ctx, &r, kept, env, step)
+		return nil
+	})
+	if err := errors.Join(err, stop); err != nil && stop == nil {
+		return fmt.Errorf("trace: %w", err)
 	}
-	if err := s.Check(); err != nil {
-		return nil, nil, fmt.Errorf("compile: %w", err)
-	}
-	return compile(s, &v.lim)
-}
-
-// Disassemble implements vm.VM. The text compiles in the dialect asm to the same code. It fails with vm.ErrInvalid if the
-// code is malformed.
-func (v *VM) Disassemble(ctx context.Context, code []byte) (string, error) {
-	if err := v.ready(ctx, "disassemble"); err != nil {
-		return "", err
-	}
-	if err := vm.CheckCode([][]byte{code}); err != nil {
-		return "", fmt.Errorf("disassemble: %w", err)
-	}
-	return disassemble(code, &v.lim)
+	return stop
 }
