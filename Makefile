@@ -27,6 +27,11 @@ bench:
 bench-transport:
 	cd bench/transport && go run . $(BENCH)
 
+# vm-forth beside gforth-fast (apt-get install gforth) and go-ethereum's EVM; BENCH takes flags, such as BENCH='-only programs -rounds 2'.
+.PHONY: bench-vm
+bench-vm:
+	cd bench/vm && go run . $(BENCH)
+
 fuzz:
 	internal/tools/fuzz.sh
 
