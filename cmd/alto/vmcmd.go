@@ -2,14 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,140 +17,95 @@ import (
 	"github.com/paloalto-chain/paloalto/sdk/vm"
 )
 
+const (
+	defaultVM      = "forth"
+	defaultGas     = 1_000_000   // of a run, if the VM does not say what its chain allows
+	defaultSession = 100_000_000 // of an input of a session
+)
+
 func (a *app) vmCmd() *cobra.Command {
-	c := &cobra.Command{Use: "vm", Short: "Run contracts", Example: "  alto vm run contract.fs\n  alto vm run contract.fs --evidence secret.fs\n  alto vm run contract.fs --env height=10 -o json"}
-	c.AddCommand(a.vmRunCmd())
+	c := &cobra.Command{Use: "vm", Short: "Write, run, test and debug contracts",
+		Example: "  alto vm run contract.fs --evidence secret.fs\n  alto vm repl\n  alto vm debug contract.fs --push 5"}
+	c.AddCommand(a.vmRunCmd(), a.vmCompileCmd(), a.vmDisasmCmd(), a.vmTraceCmd(), a.vmDebugCmd(), a.vmReplCmd(), a.vmTestCmd(), a.vmCostCmd(),
+		a.vmVerifyCmd())
 	return c
 }
 
-// vmView is what a run came to.
-type vmView struct {
-	Status   uint32   `json:"status"`
-	OK       bool     `json:"ok"`
-	Stack    []int64  `json:"stack,omitempty"`
-	Gas      uint64   `json:"gas"`
-	Error    string   `json:"error,omitempty"`
-	PC       uint64   `json:"pc,omitempty"`
-	Word     string   `json:"word,omitempty"`
-	Warnings []string `json:"warnings,omitempty"`
+// vmOptions say which VM a command uses, and under which limits.
+type vmOptions struct {
+	name, spec, chain, dialect string
+	vars                       []string
+	gas                        uint64
+	env                        []string
+	timeout                    time.Duration
 }
 
-func (a *app) vmRunCmd() *cobra.Command {
-	var name, dialect, evidence string
-	var env []string
-	var gas uint64
-	c := &cobra.Command{
-		Use: "run SOURCE", Short: "Compile and run a contract, without a chain",
-		Long: "Compiles a contract, and the evidence that runs before it, and runs both in the VM's own process as a chain would. Prints the results,\n" +
-			"bottom of the stack first, and the gas. Exit code 2 if the contract fails. A value of --env is a number, or bytes as 0x….",
-		Example: "  alto vm run contract.fs\n  alto vm run contract.fs --evidence secret.fs\n  alto vm run contract.fs --env height=10 --gas 5000 -o json",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			values, err := parseEnv(env)
-			if err != nil {
-				return err
-			}
-			ctx, cancel := context.WithTimeout(c.Context(), time.Minute)
-			defer cancel()
-			return a.withVM(ctx, name, func(m vm.VM) error {
-				run := vm.Run{Environment: values, GasLimit: gas}
-				var v vmView
-				if run.Code, v.Warnings, err = compileFile(ctx, m, args[0], dialect, false); err != nil {
-					return err
-				}
-				if evidence != "" {
-					var w []string
-					if run.Evidence, w, err = compileFile(ctx, m, evidence, dialect, true); err != nil {
-						return err
-					}
-					v.Warnings = append(v.Warnings, w...)
-				}
-				res, err := m.RunBatch(ctx, vm.Batch{Runs: []vm.Run{run}})
-				if err != nil {
-					return err
-				}
-				if len(res) != 1 {
-					return fmt.Errorf("the vm gave %d results for one run", len(res))
-				}
-				r := res[0]
-				v.Status, v.OK, v.Stack, v.Gas, v.Error, v.PC, v.Word = uint32(r.Status), r.Status == vm.OK, r.Stack, r.Gas, r.Error, r.PC, r.Word
-				if err := a.print(v, func() { a.printRun(v) }); err != nil {
-					return err
-				}
-				if !v.OK {
-					return told(exitDifferent, errors.New(r.Error))
-				}
-				return nil
-			})
-		},
-	}
-	c.Flags().StringVar(&name, "vm", "forth", "the VM plugin")
-	c.Flags().StringVar(&dialect, "dialect", "", "the language's dialect (default: the plugin's)")
-	c.Flags().StringVar(&evidence, "evidence", "", "source that runs first, under the stricter rules of evidence")
-	c.Flags().StringArrayVar(&env, "env", nil, "set a value of the environment, NAME=VALUE; may be repeated")
-	c.Flags().Uint64Var(&gas, "gas", 1_000_000, "gas limit")
-	return c
+func (o *vmOptions) flags(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&o.name, "vm", defaultVM, "the VM plugin")
+	f.StringVar(&o.dialect, "dialect", "", "the language's dialect (default: what the source's first line says, or else the VM's)")
+	f.StringVar(&o.spec, "spec", "", "take the VM, its settings and limits from a chain of this spec")
+	f.StringVar(&o.chain, "chain", "", "which chain of the spec")
+	f.StringArrayVar(&o.vars, "var", nil, "set a variable of the spec, NAME=VALUE; may be repeated")
 }
 
-func (a *app) printRun(v vmView) {
-	for _, w := range v.Warnings {
-		a.progress("warning: %s", w)
-	}
-	if v.OK {
-		var cells []string
-		for _, n := range v.Stack {
-			cells = append(cells, strconv.FormatInt(n, 10))
+// limited adds the flag of commands that do not wait for a person.
+func (o *vmOptions) limited(c *cobra.Command) {
+	c.Flags().DurationVar(&o.timeout, "timeout", time.Minute, "how long to wait for the VM")
+}
+
+// runs adds the flags of commands that run something.
+func (o *vmOptions) runs(c *cobra.Command, gas string) {
+	c.Flags().StringArrayVar(&o.env, "env", nil, "set a value of the environment, NAME=VALUE, a number, or bytes as 0x…; may be repeated")
+	c.Flags().Uint64Var(&o.gas, "gas", 0, gas)
+}
+
+// openVM is a VM that a command has opened, and what it says about itself.
+type openVM struct {
+	vm.VM
+	info *vm.Info
+}
+
+// limit returns a limit of the VM.
+func (m *openVM) limit(name string) (int64, bool) {
+	for _, l := range m.info.Limits {
+		if l.Name == name {
+			return l.Value, true
 		}
-		fmt.Fprintf(a.out, "%s\ngas %d\n", strings.Join(cells, " "), v.Gas)
-		return
 	}
-	fmt.Fprintf(a.out, "failed with status %d: %s\n", v.Status, v.Error)
-	if v.Word != "" {
-		fmt.Fprintf(a.out, "at %d, in %q\n", v.PC, v.Word)
-	}
-	fmt.Fprintf(a.out, "gas %d\n", v.Gas)
+	return 0, false
 }
 
-func compileFile(ctx context.Context, m vm.VM, path, dialect string, evidence bool) ([]byte, []string, error) {
-	src, err := os.ReadFile(path)
-	if err != nil {
-		return nil, nil, coded(exitConfig, err)
+// runGas is the gas limit of a run: what the flag says, or what a chain allows.
+func (m *openVM) runGas(o *vmOptions) uint64 {
+	if o.gas > 0 {
+		return o.gas
 	}
-	code, warnings, err := m.Compile(ctx, vm.Source{Text: string(src), Dialect: dialect, File: path, Evidence: evidence})
-	if errors.Is(err, vm.ErrSyntax) || errors.Is(err, vm.ErrInvalid) {
-		err = coded(exitConfig, err)
+	if n, ok := m.limit("gas_limit"); ok && n > 0 {
+		return uint64(n)
 	}
-	return code, warnings, err
+	return defaultGas
 }
 
-// parseEnv reads NAME=NUMBER and NAME=0xBYTES.
-func parseEnv(list []string) (map[string][]byte, error) {
-	out := map[string][]byte{}
-	for _, e := range list {
-		name, value, ok := strings.Cut(e, "=")
-		if !ok || name == "" {
-			return nil, coded(exitUsage, fmt.Errorf("--env %q: write NAME=VALUE", e))
-		}
-		if h, isHex := strings.CutPrefix(value, "0x"); isHex {
-			b, err := hex.DecodeString(h)
-			if err != nil {
-				return nil, coded(exitUsage, fmt.Errorf("--env %q: %w", e, err))
-			}
-			out[name] = b
-			continue
-		}
-		n, err := strconv.ParseInt(value, 10, 64)
+// with opens the VM that the flags name, as a node would but for no chain, and ends it afterwards.
+func (o *vmOptions) with(ctx context.Context, a *app, f func(context.Context, *openVM) error) (err error) {
+	if o.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.timeout)
+		defer cancel()
+	}
+	name, cat, critical := o.name, catalog{known: builtin.Describe()}, json.RawMessage(nil)
+	switch {
+	case o.spec != "":
+		b, known, err := o.block(a)
 		if err != nil {
-			return nil, coded(exitUsage, fmt.Errorf("--env %q: a value is a number, or bytes as 0x…", e))
+			return err
 		}
-		out[name] = binary.BigEndian.AppendUint64(nil, uint64(n))
+		name, cat, critical = b.Plugin, known, b.Config
+	case o.chain != "" || len(o.vars) > 0:
+		return coded(exitUsage, errors.New("--chain and --var belong to a spec; name it with --spec FILE"))
 	}
-	return out, nil
-}
-
-// withVM opens a VM plugin, as a node would but for no chain, and ends it afterwards.
-func (a *app) withVM(ctx context.Context, name string, f func(vm.VM) error) (err error) {
-	src, err := catalog{known: builtin.Describe()}.Find(plugin.VM, name)
+	src, err := cat.Find(plugin.VM, name)
 	if err != nil {
 		return coded(exitConfig, err)
 	}
@@ -164,20 +114,62 @@ func (a *app) withVM(ctx context.Context, name string, f func(vm.VM) error) (err
 		return coded(exitPlugin, err)
 	}
 	defer func() { err = errors.Join(err, h.Close(context.WithoutCancel(ctx))) }()
-	return a.inVM(ctx, h, src, f)
+	v, err := openSource(ctx, h, src, critical)
+	if err != nil {
+		return err
+	}
+	info, err := v.Info(ctx)
+	if err != nil {
+		return err
+	}
+	return f(ctx, &openVM{v, info})
 }
 
-func (a *app) inVM(ctx context.Context, h *host.Host, src node.Source, f func(vm.VM) error) error {
+// block finds the VM's block in the spec that the flags name.
+func (o *vmOptions) block(a *app) (chainspec.Block, catalog, error) {
+	l, err := a.load(o.spec, o.vars)
+	if err != nil {
+		return chainspec.Block{}, catalog{}, err
+	}
+	name := o.chain
+	if name == "" {
+		if len(l.spec.Chains) != 1 {
+			return chainspec.Block{}, catalog{}, coded(exitUsage, fmt.Errorf("%s has %d chains; choose one with --chain NAME", o.spec, len(l.spec.Chains)))
+		}
+		name = l.spec.Chains[0].Name
+	}
+	c := l.spec.Chain(name)
+	if c == nil {
+		var names []string
+		for i := range l.spec.Chains {
+			names = append(names, l.spec.Chains[i].Name)
+		}
+		return chainspec.Block{}, catalog{}, coded(exitConfig, fmt.Errorf("%s has no chain %q%s", o.spec, name, didYouMean(name, names)))
+	}
+	if c.VM == nil {
+		return chainspec.Block{}, catalog{}, coded(exitConfig, fmt.Errorf("the chain %q of %s has no VM; add a block vm %q {}", name, o.spec, defaultVM))
+	}
+	external, err := l.sources()
+	if err != nil {
+		return chainspec.Block{}, catalog{}, err
+	}
+	return *c.VM, catalog{known: builtin.Describe(), external: external}, nil
+}
+
+// openSource starts a VM plugin and opens an instance, with the settings of a chain or with defaults.
+func openSource(ctx context.Context, h *host.Host, src node.Source, settings json.RawMessage) (vm.VM, error) {
 	spec := src.Spec
 	spec.Kinds = []plugin.Kind{plugin.VM}
 	p, err := h.Start(ctx, spec)
 	if err != nil {
-		return coded(exitPlugin, err)
+		return nil, coded(exitPlugin, err)
 	}
 	info, _ := p.Info().Find(plugin.VM)
-	cfg, err := chainspec.MergeConfig(info.Schema, defaultsOf(info.Schema), nil)
-	if err != nil {
-		return coded(exitPlugin, err)
+	cfg := settings
+	if cfg == nil {
+		if cfg, err = chainspec.MergeConfig(info.Schema, defaultsOf(info.Schema), nil); err != nil {
+			return nil, coded(exitPlugin, err)
+		}
 	}
 	rules := ""
 	if len(info.Rules) > 0 {
@@ -185,9 +177,9 @@ func (a *app) inVM(ctx context.Context, h *host.Host, src node.Source, f func(vm
 	}
 	i, err := p.Open(ctx, plugin.OpenRequest{Kind: plugin.VM, ChainID: make([]byte, 32), ChainName: "none", Config: cfg, Rules: rules}, nil)
 	if err != nil {
-		return coded(exitPlugin, err)
+		return nil, coded(exitPlugin, err)
 	}
-	return f(i.VM())
+	return i.VM(), nil
 }
 
 // defaultsOf are the defaults of a schema's consensus-critical attributes.

@@ -151,11 +151,11 @@ func compile(t *testing.T, text string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	code, _, err := v.(vm.VM).Compile(t.Context(), vm.Source{Text: text})
+	c, err := v.(vm.VM).Compile(t.Context(), vm.Source{Text: text})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return code
+	return c.Code
 }
 
 var questions uint64

@@ -1,0 +1,3 @@
+\ T{ and }T are words of the session; older tests have { and } for them.
+: { T{ ;
+: } }T ;
