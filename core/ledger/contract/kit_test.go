@@ -115,7 +115,7 @@ func (s *scripted) RunBatch(_ context.Context, b vm.Batch) ([]vm.Result, error) 
 		if string(r.Code) == string(codeDelay) {
 			out[i].Convention = vm.DelayNonceAmount
 		}
-		for e := r.Evidence; len(e) > 0; {
+		for e := r.Evidence; len(e) > 0 && len(out[i].Stack) < vm.MaxResults; {
 			v, n := binary.Varint(e)
 			if n <= 0 {
 				break

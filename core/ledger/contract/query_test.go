@@ -9,6 +9,7 @@ import (
 
 	"github.com/paloalto-chain/paloalto/sdk/module"
 	"github.com/paloalto-chain/paloalto/sdk/types"
+	"github.com/paloalto-chain/paloalto/sdk/vm"
 )
 
 func ask[T any](x *chain, path string) (v T, a module.Answer) {
@@ -96,6 +97,7 @@ func FuzzExecute(f *testing.F) {
 	f.Add("claim", claim(types.Hash{1}, 0, 1).Body, uint64(0), results(0, 100, 1))
 	f.Add("settle", settle(types.Hash{1}).Body, uint64(0), results(5, 1, 100))
 	f.Add("run", run(0, 1).Body, uint64(0), []byte{0xff, 0xff})
+	f.Add("run", run(0, 1).Body, uint64(0), make([]byte, 2*vm.MaxResults))
 	f.Fuzz(func(t *testing.T, name string, body []byte, spend uint64, evidence []byte) {
 		x := newChain(t, &scripted{})
 		burn, delay := x.lock(alice, codeBurn, 100, start+50), x.lock(bob, codeDelay, 100, start+50)
