@@ -125,12 +125,28 @@ func (c *Control) Info(ctx context.Context) (Info, error) {
 	return i, err
 }
 
-// Down asks for the network's end and waits until nothing of it runs.
+// Down asks for the network's end and waits until nothing of it runs. The supervisor gives back the lock a little before its own
+// process ends, so that is waited for too.
 func (c *Control) Down(ctx context.Context) error {
+	info, err := c.Info(ctx)
+	if err != nil {
+		return err
+	}
+	ended, err := watchProcess(info.PID)
+	if err != nil {
+		return fmt.Errorf("supervisor with pid %d: %w", info.PID, err)
+	}
+	defer ended.close()
 	if err := c.call(ctx, http.MethodPost, "/v1/down", nil, &struct{}{}); err != nil {
 		return err
 	}
-	return waitUnlocked(ctx, filepath.Join(c.dir, "lock"))
+	if err := waitUnlocked(ctx, filepath.Join(c.dir, "lock")); err != nil {
+		return err
+	}
+	if info.PID == os.Getpid() {
+		return nil // a supervisor that this process runs itself
+	}
+	return ended.wait(ctx)
 }
 
 // Node makes the supervisor stop, start or restart a node, and waits until it has.
