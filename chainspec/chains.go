@@ -13,7 +13,7 @@ import (
 )
 
 var chainSchema = &hcl.BodySchema{
-	Attributes: []hcl.AttributeSchema{{Name: "count"}, {Name: "for_each"}, {Name: "parent"}},
+	Attributes: []hcl.AttributeSchema{{Name: "count"}, {Name: "for_each"}, {Name: "parent"}, {Name: "paranoid"}},
 	Blocks: []hcl.BlockHeaderSchema{
 		{Type: "consensus", LabelNames: []string{"plugin"}}, {Type: "vm", LabelNames: []string{"plugin"}},
 		{Type: "storage", LabelNames: []string{"plugin"}}, {Type: "oracle", LabelNames: []string{"plugin"}},
@@ -179,6 +179,11 @@ func (l *loader) chain(in *instance) {
 	c, ctx := in.chain, l.scope.context(in.vars)
 	in.places["chain"] = in.block.DefRange
 	l.parent(in, ctx)
+	if attr := in.content.Attributes["paranoid"]; attr != nil {
+		a := evaluated(hcl.Attributes{"paranoid": attr}, ctx)
+		c.Paranoid, _ = a.boolean("paranoid")
+		l.report(a.diags...)
+	}
 	g := l.startGenesis(in, ctx)
 	r := blockReader{schemas: l.opts.Schemas, external: l.spec.Plugins, token: g.out.Token}
 	required := func(kind plugin.Kind, extra ...string) (Block, *attributes) {

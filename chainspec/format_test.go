@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/paloalto-chain/paloalto/sdk/plugin"
 )
 
 func TestFormat(t *testing.T) {
@@ -41,6 +43,16 @@ func TestExamplesAreFormatted(t *testing.T) {
 	if err != nil || len(files) < 3 {
 		t.Fatal(files, err)
 	}
+	plugins := builtins()
+	for i := range plugins { // what the examples set besides
+		if k := &plugins[i].Kinds[0]; k.Kind == plugin.Oracle {
+			k.Schema.Attributes = append(k.Schema.Attributes, plugin.Attribute{Name: "per_day", Type: plugin.Amount, ConsensusCritical: true},
+				plugin.Attribute{Name: "observer", Type: plugin.String})
+			for _, name := range []string{"initiator_window", "notice", "commit_window", "reveal_window"} {
+				k.Schema.Attributes = append(k.Schema.Attributes, plugin.Attribute{Name: name, Type: plugin.Duration, ConsensusCritical: true})
+			}
+		}
+	}
 	for _, f := range files {
 		src, err := os.ReadFile(f)
 		if err != nil {
@@ -49,7 +61,7 @@ func TestExamplesAreFormatted(t *testing.T) {
 		if want, diags := Format(src, f); diags.HasErrors() || !bytes.Equal(want, src) {
 			t.Errorf("%s: should be\n%s%s", f, want, diags.Text())
 		}
-		s, diags := Load(f, Options{Schemas: builtins()})
+		s, diags := Load(f, Options{Schemas: plugins})
 		if len(diags) != 0 {
 			t.Fatal(diags.Text())
 		}

@@ -44,7 +44,10 @@ type NodeChain struct {
 	// Checkpoint, if there is one, is a block of the chain that somebody has looked up; a node that is new, or was away for
 	// longer than a quorum is trusted, needs it to catch up.
 	Checkpoint *Checkpoint
-	Storage    Block
+	// Paranoid has the node ask every module twice for each block, one that is a plugin in a second process too, and halt the
+	// chain where the answers differ. It changes no result, so each node decides for itself.
+	Paranoid bool
+	Storage  Block
 	// Consensus, VM, Oracle and Modules hold what is local of their plugins' settings. One without a plugin's name stands
 	// for defaults throughout.
 	Consensus LocalBlock
@@ -95,7 +98,7 @@ func (b Block) Local() LocalBlock { return LocalBlock{b.Plugin, localSettings(b)
 
 // NodeChain returns how a node of a local network runs the chain.
 func (c *Chain) NodeChain(genesisPath string) NodeChain {
-	n := NodeChain{Name: c.Name, Genesis: genesisPath, Storage: c.Storage, Consensus: c.Consensus.Local()}
+	n := NodeChain{Name: c.Name, Genesis: genesisPath, Paranoid: c.Paranoid, Storage: c.Storage, Consensus: c.Consensus.Local()}
 	if c.VM != nil {
 		n.VM = c.VM.Local()
 	}
@@ -128,8 +131,9 @@ func nodeChainSchema(named bool) *hcl.BodySchema {
 		{Type: "storage", LabelNames: []string{"plugin"}}, {Type: "consensus", LabelNames: []string{"plugin"}},
 		{Type: "vm", LabelNames: []string{"plugin"}}, {Type: "oracle", LabelNames: []string{"plugin"}},
 	}}
+	s.Attributes = []hcl.AttributeSchema{{Name: "paranoid"}}
 	if named {
-		s.Attributes = []hcl.AttributeSchema{{Name: "genesis", Required: true}, {Name: "checkpoint"}}
+		s.Attributes = append(s.Attributes, hcl.AttributeSchema{Name: "genesis", Required: true}, hcl.AttributeSchema{Name: "checkpoint"})
 		s.Blocks = append(s.Blocks, hcl.BlockHeaderSchema{Type: "module", LabelNames: []string{"name", "plugin"}})
 	}
 	return s
@@ -315,12 +319,13 @@ func (l *nodeLoader) transport(blocks []*hcl.Block, end hcl.Range) {
 func (l *nodeLoader) chain(b *hcl.Block, named bool) (n NodeChain) {
 	c, d := b.Body.Content(nodeChainSchema(named))
 	l.report(d...)
+	a := evaluated(c.Attributes, nil)
+	n.Paranoid, _ = a.boolean("paranoid")
 	if named {
 		n.Name = b.Labels[0]
 		if err := checkName("chain", n.Name); err != nil {
 			l.report(fault(b.LabelRanges[0], "bad name of a chain", "%s.", err))
 		}
-		a := evaluated(c.Attributes, nil)
 		var ok bool
 		if n.Genesis, ok = a.text("genesis"); ok && (n.Genesis == "" || len(n.Genesis) > 4096 || strings.ContainsRune(n.Genesis, 0)) {
 			a.fail("genesis", "bad path", errors.New("it must be the path of a genesis document"))
@@ -331,8 +336,8 @@ func (l *nodeLoader) chain(b *hcl.Block, named bool) (n NodeChain) {
 				a.fail("checkpoint", "bad checkpoint", err)
 			}
 		}
-		l.report(a.diags...)
 	}
+	l.report(a.diags...)
 	seen := map[string]bool{}
 	for _, x := range c.Blocks {
 		kind := plugin.Kind(x.Type)

@@ -25,9 +25,10 @@ func sampleNode(t testing.TB) *Node {
 	}
 	n.Chains[0].Consensus.HostSettings = HostSettings{Isolation: "chain", MTLS: true, Memory: 100 << 20, OpenFiles: 99,
 		StartTimeout: time.Second, CallTimeout: 1500 * time.Millisecond, PingTimeout: 2 * time.Hour}
+	n.Chains[0].Paranoid = true
 	n.Chains[0].VM.Local = json.RawMessage(`{"cache":8192}`)
 	n.Defaults = c.NodeChain("")
-	n.Defaults.Name, n.Defaults.Modules = "", nil
+	n.Defaults.Name, n.Defaults.Modules, n.Defaults.Paranoid = "", nil, true
 	return n
 }
 

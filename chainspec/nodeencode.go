@@ -47,7 +47,7 @@ func (n *Node) Encode() []byte {
 		}
 		writeNodeChain(b, c)
 	}
-	if d := n.Defaults; d.Storage.Plugin+d.Consensus.Plugin+d.VM.Plugin+d.Oracle.Plugin != "" {
+	if d := n.Defaults; d.Storage.Plugin+d.Consensus.Plugin+d.VM.Plugin+d.Oracle.Plugin != "" || d.Paranoid {
 		root.AppendNewline()
 		writeNodeChain(root.AppendNewBlock("defaults", nil).Body(), d)
 	}
@@ -55,6 +55,9 @@ func (n *Node) Encode() []byte {
 }
 
 func writeNodeChain(b *hclwrite.Body, c NodeChain) {
+	if c.Paranoid {
+		b.SetAttributeValue("paranoid", cty.True)
+	}
 	if c.Storage.Plugin != "" {
 		writeBlock(b, "storage", []string{c.Storage.Plugin}, c.Storage.Config, c.Storage.Host)
 	}

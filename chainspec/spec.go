@@ -87,6 +87,7 @@ type Chain struct {
 	Genesis   GenesisBlock  `json:"genesis"`
 	SlotMs    uint64        `json:"slot_ms"`             // of the consensus block's "slot"
 	Producers int           `json:"producers,omitempty"` // of the consensus block's "producers": how many keys a local network makes
+	Paranoid  bool          `json:"paranoid,omitempty"`  // see [NodeChain]; for the nodes of a local network, and no part of the genesis document
 }
 
 // Seats returns how many producers the chain starts with.

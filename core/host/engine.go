@@ -55,6 +55,7 @@ type talk struct {
 	i      *Instance
 	b      *binding
 	method string
+	manner manner
 	once   sync.Once
 	unlink func() bool
 	cancel context.CancelFunc
@@ -64,26 +65,29 @@ type talk struct {
 // conversation stands. The context that begin is given lives as long as ctx and the incarnation.
 func converse[T, S any](ctx context.Context, i *Instance, method string, dial dialler[T], begin func(context.Context, T) (S, error)) (*talk, S, error) {
 	var none S
-	for {
-		b, err := i.acquire(ctx)
+	m := i.manner(ctx)
+	for tries := 1; ; tries++ {
+		b, err := i.acquire(ctx, m, true)
 		if err != nil {
 			return nil, none, err
 		}
-		t := &talk{i: i, b: b, method: method}
+		t := &talk{i: i, b: b, method: method, manner: m}
 		tctx, cancel := context.WithCancel(ctx)
 		// A stopped process does not close its connection; the incarnation is given up by the ping, and this ends with it.
-		unlink := context.AfterFunc(b.inc.ctx, cancel)
+		unlink := context.AfterFunc(b.whole, cancel)
 		t.cancel = cancel
 		t.unlink = unlink
-		i.enter()
 		s, err := begin(tctx, dial(b.inc.conn, b.handle))
 		if err == nil {
 			return t, s, nil
 		}
-		lost := ctx.Err() == nil && b.lost(i, err)
+		lost := ctx.Err() == nil && b.lost(i, err, m, nil)
 		t.finish(lost)
 		if !lost {
 			return nil, none, err
+		}
+		if tries == m.attempts() {
+			return nil, none, i.loss(ctx, b, method, err)
 		}
 	}
 }
@@ -91,7 +95,7 @@ func converse[T, S any](ctx context.Context, i *Instance, method string, dial di
 // finish ends the conversation, once.
 func (t *talk) finish(lost bool) {
 	t.once.Do(func() {
-		t.i.exit(t.b.inc, lost)
+		t.i.exit(t.b, t.manner, true, lost)
 		t.unlink()
 		t.cancel()
 	})
@@ -102,7 +106,7 @@ func (t *talk) result(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() != nil && !t.b.over() {
 		return err
 	}
-	if lost := t.b.ended(t.i, t.method, err); lost != err {
+	if lost := t.b.ended(t.i, t.method, err, t.manner); lost != err {
 		t.finish(true)
 		return lost
 	}

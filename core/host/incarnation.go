@@ -49,17 +49,22 @@ type incarnation struct {
 	cause  error
 
 	mu      sync.Mutex
-	culprit *Instance            // known to be the one whose call broke it
+	culprit *Instance // known to be the one whose call broke it
+	how     manner    // that call's
+	lostAt  time.Time
 	hosts   map[uint64]*Instance // whose host services a handle may use
 	last    atomic.Uint32        // number of the last handle
 }
 
 // lose declares the incarnation lost, for the first cause that is given. It returns at once; the process is killed and
 // cleared away in the background, until gone is closed.
-func (i *incarnation) lose(cause error, culprit *Instance) {
+func (i *incarnation) lose(cause error) { i.loseBy(cause, nil, needed) }
+
+// loseBy is lose where the instance is known, and in what manner of call, that broke it.
+func (i *incarnation) loseBy(cause error, culprit *Instance, how manner) {
 	i.once.Do(func() {
 		i.mu.Lock()
-		i.culprit = culprit
+		i.culprit, i.how, i.lostAt = culprit, how, time.Now()
 		i.mu.Unlock()
 		i.cause = cause
 		close(i.dead)
@@ -129,7 +134,7 @@ func (i *incarnation) watch(link *plugin.HostLink) {
 		if i.cage.overMemory() {
 			cause = fmt.Errorf("%w of %s: %w", ErrMemory, bytesText(i.unit.p.spec.Limits.Memory), cause)
 		}
-		i.lose(cause, nil)
+		i.lose(cause)
 	}()
 	go func() { // its connection
 		for s := i.conn.GetState(); s == connectivity.Ready; s = i.conn.GetState() {
@@ -144,7 +149,7 @@ func (i *incarnation) watch(link *plugin.HostLink) {
 		i.loseSoon(fmt.Errorf("the host stream has ended: %w", err))
 	}()
 	go i.pings()
-	go i.cage.watch(i.ctx, i.run.pid(), func(cause error) { i.lose(cause, nil) })
+	go i.cage.watch(i.ctx, i.run.pid(), func(cause error) { i.lose(cause) })
 }
 
 // loseSoon gives the exit of the process a moment to be noticed, because it says more.
@@ -154,7 +159,7 @@ func (i *incarnation) loseSoon(cause error) {
 	select {
 	case <-i.dead:
 	case <-timer.C:
-		i.lose(cause, nil)
+		i.lose(cause)
 	}
 }
 
@@ -172,7 +177,7 @@ func (i *incarnation) pings() {
 		switch err := i.ping(limit); {
 		case err == nil:
 		case status.Code(err) == codes.DeadlineExceeded:
-			i.lose(fmt.Errorf("%w: no answer to a ping for %s", ErrHung, limit), nil)
+			i.lose(fmt.Errorf("%w: no answer to a ping for %s", ErrHung, limit))
 		default:
 			i.loseSoon(fmt.Errorf("it does not answer pings: %w", err))
 		}
@@ -195,10 +200,8 @@ func (i *incarnation) ping(limit time.Duration) error {
 // alive tells whether the incarnation still serves, after a call failed as if it did not. The answer is sure: the state
 // of the connection alone may lag behind the call's error.
 func (i *incarnation) alive() bool {
-	select {
-	case <-i.dead:
+	if isClosed(i.dead) {
 		return false
-	default:
 	}
 	if err := i.ping(i.unit.p.spec.PingTimeout); err != nil {
 		i.loseSoon(fmt.Errorf("it does not answer: %w", err))

@@ -27,29 +27,42 @@ type Instance struct {
 	unit     *unit
 	moved    chan struct{} // closed, and replaced, when unit changes
 	bound    *binding      // nil while it is not open
-	changed  chan struct{} // closed, and replaced, when bound changes
+	changed  chan struct{} // closed, and replaced, when there is something new for who waits in acquire
 	opens    uint64
-	crashes  []time.Time // without progress since, newest last
-	active   int         // calls and conversations under way
-	suspect  *incarnation
 	err      error // why it has failed or was closed
 	closeErr error
+
+	// For blaming.
+	crashes []time.Time  // that count, without progress since, newest last
+	latest  *binding     // the last that there was
+	opening *incarnation // in which it is being opened, or was when that was lost
+	harms   int          // done by questions, in a row
+	harmed  time.Time    // the last time
+	rested  time.Time    // until when questions rest
+	again   int          // needed calls that are being made again
+	// After a loss of which nobody knows whose it was: no questions until a call that was lost is answered, or the chain has
+	// got on.
+	untilAnswer, untilProgress bool
 }
 
 // binding is an instance as it is open in one incarnation.
 type binding struct {
-	inc    *incarnation
-	handle uint64
-	once   sync.Once
-	broken chan struct{} // closed when this binding alone is over, such as after a panic
+	inc      *incarnation
+	handle   uint64
+	once     sync.Once
+	broken   chan struct{}   // closed when this binding alone is over, such as after a panic
+	whole    context.Context // ends with the binding, and so does what is under way in it
+	end      context.CancelFunc
+	brokenBy manner // set before
+	load     load   // guarded by the instance's lock
 }
 
 // over tells when the binding can't be used any more.
-func (b *binding) over() bool {
+func (b *binding) over() bool { return isClosed(b.inc.dead) || isClosed(b.broken) }
+
+func isClosed(c <-chan struct{}) bool {
 	select {
-	case <-b.inc.dead:
-		return true
-	case <-b.broken:
+	case <-c:
 		return true
 	default:
 		return false
@@ -88,14 +101,17 @@ func (i *Instance) keep(opened chan<- error) {
 			}
 			continue
 		}
-		i.enter()
+		i.opensIn(inc)
 		handle, err := inc.open(i.ctx, i)
 		if err != nil {
 			if inc.lostBy(err) {
-				i.exit(inc, true)
 				continue // the unit blames it
 			}
-			i.exit(inc, false)
+			i.opensIn(nil)
+			if i.ctx.Err() != nil { // closed, or failed, meanwhile
+				report(i.Err())
+				return
+			}
 			if first || errors.Is(err, plugin.ErrBadConfig) || errors.Is(err, plugin.ErrWrongKind) {
 				report(err)
 				i.fail(fmt.Errorf("%w: plugin %q refuses to open chain %q: %w", ErrFailed, i.p.spec.Name, i.req.ChainName, err))
@@ -105,8 +121,9 @@ func (i *Instance) keep(opened chan<- error) {
 			i.rest()
 			continue
 		}
-		i.exit(inc, false)
+		i.opensIn(nil)
 		b := &binding{inc: inc, handle: handle, broken: make(chan struct{})}
+		b.whole, b.end = context.WithCancel(inc.ctx)
 		i.bind(b)
 		report(nil)
 		select {
@@ -114,29 +131,32 @@ func (i *Instance) keep(opened chan<- error) {
 			i.bind(nil)
 		case <-b.broken:
 			i.bind(nil)
-			i.closeOn(inc, handle)
+			i.closeOn(inc, handle, min(i.p.spec.OpenTimeout, brokenClose), b.brokenBy)
 			i.rest()
 		case <-moved:
 			i.bind(nil)
-			i.closeOn(inc, handle)
+			i.closeOn(inc, handle, i.p.spec.OpenTimeout, needed)
 		case <-i.ctx.Done():
 			i.bind(nil)
-			i.closeOn(inc, handle)
+			i.closeOn(inc, handle, i.p.spec.OpenTimeout, needed)
 			return
 		}
 	}
 }
 
+// brokenClose is how long the closing of a broken instance may take: its locks may be held for ever, and the chain waits.
+const brokenClose = 5 * time.Second
+
 // closeOn closes a handle. A plugin that does not answer that is hung.
-func (i *Instance) closeOn(inc *incarnation, handle uint64) {
-	ctx, cancel := context.WithTimeout(context.Background(), i.p.spec.OpenTimeout)
+func (i *Instance) closeOn(inc *incarnation, handle uint64, limit time.Duration, why manner) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	err := inc.close(ctx, handle)
 	if err != nil && inc.lostBy(err) { // closed enough
 		return
 	}
 	if ctx.Err() != nil {
-		inc.lose(fmt.Errorf("%w: closing took more than %s", ErrHung, i.p.spec.OpenTimeout), i)
+		inc.loseBy(fmt.Errorf("%w: closing took more than %s", ErrHung, limit), i, why)
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -192,102 +212,10 @@ func (i *Instance) bind(b *binding) {
 	defer i.mu.Unlock()
 	i.bound = b
 	if b != nil {
+		i.latest = b
 		i.opens++
 	}
-	close(i.changed)
-	i.changed = make(chan struct{})
-}
-
-// acquire waits until the instance is open.
-func (i *Instance) acquire(ctx context.Context) (*binding, error) {
-	for {
-		i.mu.Lock()
-		b, changed, err := i.bound, i.changed, i.err
-		i.mu.Unlock()
-		if err != nil {
-			return nil, err
-		}
-		if b != nil && !b.over() {
-			return b, nil
-		}
-		select {
-		case <-changed:
-		case <-i.ctx.Done():
-			return nil, i.Err()
-		case <-ctx.Done():
-			return nil, fmt.Errorf("waiting for plugin %q: %w", i.p.spec.Name, ctx.Err())
-		}
-	}
-}
-
-// enter and exit count what is under way, for blaming.
-func (i *Instance) enter() {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.active++
-}
-
-func (i *Instance) exit(inc *incarnation, lost bool) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.active--
-	if lost {
-		i.suspect = inc
-	}
-}
-
-// involved tells whether the instance had something under way when an incarnation was lost.
-func (i *Instance) involved(inc *incarnation) bool {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return i.active > 0 || i.suspect == inc
-}
-
-// blame counts a crash and returns how many there have been without progress. At the limit the instance has failed.
-func (i *Instance) blame(cause error) int {
-	s := i.p.spec
-	i.mu.Lock()
-	now := time.Now()
-	i.crashes = append(i.crashes, now)
-	for now.Sub(i.crashes[0]) > s.CrashWindow {
-		i.crashes = i.crashes[1:]
-	}
-	n := len(i.crashes)
-	i.mu.Unlock()
-	if n >= s.MaxCrashes {
-		i.fail(fmt.Errorf("%w: chain %q lost plugin %q %d times within %s without progress; the last time: %w",
-			ErrFailed, i.req.ChainName, s.Name, n, s.CrashWindow, cause))
-	}
-	return n
-}
-
-// fail ends the instance for good.
-func (i *Instance) fail(err error) {
-	i.mu.Lock()
-	if i.err != nil {
-		i.mu.Unlock()
-		return
-	}
-	i.err = err
-	close(i.failed)
-	i.mu.Unlock()
-	i.cancel()
-	if !errors.Is(err, ErrClosed) && i.p.h != nil {
-		i.p.h.log.Error("plugin instance failed", "plugin", i.p.spec.Name, "chain", i.req.ChainName, "error", err)
-	}
-}
-
-// Progress says that the chain has got on: what was asked of the plugin before is done with, and earlier crashes count no
-// more. A chain calls it at each final block.
-func (i *Instance) Progress() {
-	i.mu.Lock()
-	u := i.unit
-	had := len(i.crashes) > 0
-	i.crashes = i.crashes[:0]
-	i.mu.Unlock()
-	if had && u != nil {
-		u.progress()
-	}
+	i.wake()
 }
 
 // Failed is closed when the instance has failed for good, or is closed.
@@ -340,6 +268,9 @@ func (i *Instance) status() InstanceStatus {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	s := InstanceStatus{Chain: i.req.ChainName, Kind: i.req.Kind, Ready: i.bound != nil && !i.bound.over(), Crashes: len(i.crashes)}
+	if time.Since(i.harmed) <= askCalm {
+		s.Harms = i.harms
+	}
 	if i.err != nil {
 		s.Failed = i.err.Error()
 	}

@@ -88,7 +88,7 @@ func TestMessageLimits(t *testing.T) {
 	_, err := order(testCtx(t), i, "big 17000000")
 	require.Equal(t, codes.ResourceExhausted, status.Code(err), "%v", err)
 
-	b, err := i.acquire(testCtx(t))
+	b, err := i.acquire(testCtx(t), needed, false)
 	require.NoError(t, err)
 	c := pluginv1.NewPluginServiceClient(b.inc.conn)
 	big := &pluginv1.OpenRequest{ChainName: strings.Repeat("x", plugin.MaxMessage+1)}

@@ -24,6 +24,12 @@ func TestMain(m *testing.M) {
 		case "child":
 			childMain(os.Args[3])
 			os.Exit(0)
+		case "helper":
+			if err := helperMain(os.Args[3]); err != nil {
+				fmt.Fprintln(os.Stderr, "helper:", err)
+				os.Exit(1)
+			}
+			os.Exit(0)
 		case "host":
 			hostMain(os.Args[3])
 			os.Exit(0)

@@ -77,9 +77,14 @@ type Spec struct {
 	StartTimeout time.Duration // from start to described; 0: 10 s
 	OpenTimeout  time.Duration // of one Open or Close; 0: 30 s
 	CallTimeout  time.Duration // of one call, after which the plugin counts as hung and is replaced; 0: 60 s
-	PingTimeout  time.Duration // silence after which it counts as hung; 0: 10 s
-	MaxCrashes   int           // without progress within CrashWindow, after which an instance has failed; 0: 5
-	CrashWindow  time.Duration // 0: 2 min
+	// ModuleTimeout is the CallTimeout of a module face, without the time that the core takes to answer what it reads. A chain
+	// stands still while a block is executed. 0: 10 s, or CallTimeout if that is less.
+	ModuleTimeout time.Duration
+	PingTimeout   time.Duration // silence after which it counts as hung; 0: 10 s
+	MaxCrashes    int           // without progress within CrashWindow, after which an instance has failed; 0: 5
+	// CrashWindow is as long as crashes count. It is made long enough for MaxCrashes calls that time out, with starting and
+	// opening in between, twice over: else an instance that always hangs would never have failed. 0: 2 min
+	CrashWindow time.Duration
 }
 
 // passedOn is the environment that every plugin gets, if the host has it.
@@ -129,10 +134,13 @@ func (s Spec) defaults() (Spec, error) {
 	def(&s.OpenTimeout, 30*time.Second)
 	def(&s.CallTimeout, 60*time.Second)
 	def(&s.PingTimeout, 10*time.Second)
+	def(&s.ModuleTimeout, min(s.CallTimeout, 10*time.Second))
 	def(&s.CrashWindow, 2*time.Minute)
 	if s.MaxCrashes <= 0 {
 		s.MaxCrashes = 5
 	}
+	round := max(s.CallTimeout, s.ModuleTimeout, s.PingTimeout) + reapTimeout + 3*maxBackoff/2 + s.StartTimeout + s.OpenTimeout
+	s.CrashWindow = max(s.CrashWindow, 2*time.Duration(s.MaxCrashes)*round)
 	return s, nil
 }
 

@@ -166,6 +166,18 @@ func (p *Process) Digest() string {
 // none of the core. The error is the plugin's own if it refuses; if the process is lost meanwhile, Open tries again until
 // ctx ends or the plugin has failed.
 func (p *Process) Open(ctx context.Context, req plugin.OpenRequest, services plugin.Host) (*Instance, error) {
+	return p.open(ctx, req, services, false)
+}
+
+// Solo is Open in a process of the instance's own, in which nothing else is and nothing else comes: what it does not survive
+// is known to be its own, and no other instance is blamed or disturbed, not even another of the same chain. It is for finding out
+// what a plugin does with something, and for asking twice. The process may write req.DataDir only, which must not be the folder
+// of another open instance (empty: it needs none), and ends when the instance is closed. services nil keeps it from signing.
+func (p *Process) Solo(ctx context.Context, services plugin.Host, req plugin.OpenRequest) (*Instance, error) {
+	return p.open(ctx, req, services, true)
+}
+
+func (p *Process) open(ctx context.Context, req plugin.OpenRequest, services plugin.Host, alone bool) (*Instance, error) {
 	if _, ok := p.info.Find(req.Kind); !ok {
 		return nil, fmt.Errorf("open %s plugin %q: %w: it is %s", req.Kind, p.spec.Name, plugin.ErrWrongKind, kindsText(p.info))
 	}
@@ -176,7 +188,7 @@ func (p *Process) Open(ctx context.Context, req plugin.OpenRequest, services plu
 	if p.local != nil {
 		return inst, inst.openLocal(ctx)
 	}
-	if err := p.register(inst); err != nil {
+	if err := p.register(inst, alone); err != nil {
 		return nil, err
 	}
 	opened := make(chan error, 1)
@@ -216,14 +228,23 @@ func (p *Process) makeDataDir(dir string) error {
 	return nil
 }
 
-// register gives an instance its unit.
-func (p *Process) register(inst *Instance) error {
+// register gives an instance its unit, one of its own if it is to be alone.
+func (p *Process) register(inst *Instance, alone bool) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ended {
 		return fmt.Errorf("open plugin %q: %w", p.spec.Name, ErrClosed)
 	}
 	u := p.shared
+	if alone {
+		u = nil
+		for other := range p.instances {
+			if dir := inst.req.DataDir; dir != "" && filepath.Clean(dir) == filepath.Clean(other.req.DataDir) {
+				return fmt.Errorf("open plugin %q for chain %q in a process of its own: the folder %s is another instance's; give it one of its own",
+					p.spec.Name, inst.req.ChainName, dir)
+			}
+		}
+	}
 	if u == nil {
 		u = newUnit(p, inst.req.ChainName, inst.req.DataDir)
 		u.solo = true

@@ -43,7 +43,8 @@ type InstanceStatus struct {
 	Chain   string
 	Kind    plugin.Kind
 	Ready   bool
-	Crashes int    // without progress since
+	Crashes int    // that count, without progress since
+	Harms   int    // losses that are put down to questions, lately
 	Failed  string // why it has failed; empty if it has not
 }
 

@@ -61,6 +61,8 @@ func (p testPlugin) Describe() plugin.Info {
 	switch p.name {
 	case "kinds":
 		kinds = []plugin.Kind{plugin.Storage, plugin.Consensus, plugin.Transport, plugin.VM, plugin.Oracle, plugin.Module}
+	case "moody":
+		kinds = []plugin.Kind{plugin.Module}
 	case "newer":
 		i.API = plugin.Range{Min: plugin.API.Max + 41, Max: plugin.API.Max + 42}
 	}
@@ -84,12 +86,15 @@ func (p testPlugin) Open(_ context.Context, host plugin.Host, req plugin.OpenReq
 	case plugin.Oracle:
 		return sure{}, nil
 	case plugin.Module:
+		if p.name == "moody" {
+			return newMoody(req.DataDir), nil
+		}
 		return moduletest.NewTally(), nil
 	}
 	return &fileStore{dir: req.DataDir, host: host}, nil
 }
 
-type sure struct{}
+type sure struct{ oracle.NoVoter }
 
 func (sure) Observe(_ context.Context, q oracle.Question) (oracle.Belief, error) {
 	return oracle.Belief{Value: oracle.Yes, Reason: q.Text}, nil

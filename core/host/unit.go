@@ -206,43 +206,61 @@ func (u *unit) crashed(inc *incarnation, cause error) {
 	if inc != nil && time.Since(inc.started) > calm {
 		u.failures = 0
 	}
-	u.failures++
 	all := keys(u.instances)
 	u.mu.Unlock()
 	u.p.h.log.Warn("plugin lost", "plugin", u.p.spec.Name, "chain", u.label, "error", cause)
 
-	for _, inst := range suspects(inc, all) {
-		crashes := inst.blame(cause)
-		if crashes >= splitAfter && len(all) > 1 && inst.Err() == nil {
+	counts := inc == nil
+	for inst, v := range suspects(inc, all) {
+		counts = inst.judge(v, cause) || counts
+		if len(all) > 1 && inst.troubles() >= splitAfter && inst.Err() == nil {
 			if alone := u.p.newUnitFor(inst); alone != nil {
 				inst.moveTo(alone)
 			}
 		}
 	}
+	if counts { // else the back-off is the questions'
+		u.mu.Lock()
+		u.failures++
+		u.mu.Unlock()
+	}
 }
 
-// suspects are the instances that may have broken a process: the one whose call is known to have, else those with a call
-// under way, else all.
-func suspects(inc *incarnation, all []*Instance) []*Instance {
-	if inc == nil {
-		return all
-	}
-	inc.mu.Lock()
-	culprit := inc.culprit
-	inc.mu.Unlock()
-	if culprit != nil {
-		return []*Instance{culprit}
-	}
-	var some []*Instance
-	for _, inst := range all {
-		if inst.involved(inc) {
-			some = append(some, inst)
+// suspects are the instances that may have broken a process, and what they had to do with it: the one whose call is known to
+// have, else those with a call under way, else those that were asked something just before, else all.
+func suspects(inc *incarnation, all []*Instance) map[*Instance]involvement {
+	some, last, rest := map[*Instance]involvement{}, map[*Instance]involvement{}, map[*Instance]involvement{}
+	if inc != nil {
+		inc.mu.Lock()
+		culprit, how := inc.culprit, inc.how
+		inc.mu.Unlock()
+		if culprit != nil {
+			v := culprit.involvedIn(inc)
+			v.under[how], v.lingers = true, false
+			return map[*Instance]involvement{culprit: v}
 		}
 	}
-	if len(some) > 0 {
-		return some
+	for _, inst := range all {
+		var v involvement
+		if inc != nil {
+			v = inst.involvedIn(inc)
+		}
+		switch {
+		case v.any():
+			some[inst] = v
+		case v.lingers:
+			last[inst] = v
+		default:
+			rest[inst] = v
+		}
 	}
-	return all
+	switch {
+	case len(some) > 0:
+		return some
+	case len(last) > 0:
+		return last
+	}
+	return rest
 }
 
 // progress forgets earlier failures.

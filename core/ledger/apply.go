@@ -59,6 +59,7 @@ type group struct {
 	w      *work
 	mod    string
 	delta  map[state.Item]uint64 // new balances of touched purses
+	flow   flow                  // into touched purses
 	refund []uint64              // what of max_spend was not spent, by transaction
 	moved  map[string]string     // keys of postponed entries, by scheduleKey, of those that are cancelled
 }
@@ -80,6 +81,7 @@ func (g *group) item(p module.Party) state.Item {
 // transfers moves tokens for transaction i of the group, or for scheduled work if t is nil. That a transaction takes no more
 // than its actions' max_spend, and scheduled work nothing from an account, the guard has seen to.
 func (g *group) transfers(list []module.Transfer, i int, t *Tx) error {
+	before := g.flow
 	var left []uint64
 	if t != nil {
 		left = make([]uint64, len(t.T.Actions))
@@ -99,17 +101,21 @@ func (g *group) transfers(list []module.Transfer, i int, t *Tx) error {
 			if b < tr.Amount {
 				return fmt.Errorf("%w: escrow holds %d, %d are taken", module.ErrFault, b, tr.Amount)
 			}
-			g.delta[from] = b - tr.Amount
+			g.put(from, b-tr.Amount)
 		}
 		to := g.item(tr.To)
-		g.delta[to] = g.balance(to) + tr.Amount
+		g.put(to, g.balance(to)+tr.Amount)
 	}
-	if t != nil {
-		for _, v := range left {
-			g.refund[i] += v
-		}
+	if t == nil {
+		return g.flow.balanced(before, 0, "scheduled work", types.TxID{})
 	}
-	return nil
+	for _, v := range left {
+		g.refund[i] += v
+	}
+	// What of it is neither in purses nor given back would be lost, and what is in both would be made.
+	after := g.flow
+	after.add(g.refund[i])
+	return after.balanced(before, t.Spend, "transaction", t.ID)
 }
 
 // commit lets the group take effect.
@@ -121,7 +127,7 @@ func (g *group) commit(out *module.Outcome, idx []int) {
 		if it == burn {
 			w.burned += v - p.account.Balance
 		}
-		p.account.Balance, p.dirty = v, true
+		w.put(p, v)
 	}
 	if ev := g.effects(&out.Block); len(ev) > 0 {
 		w.extra = append(w.extra, types.Receipt{Status: types.StatusOK, Events: ev})
@@ -133,7 +139,7 @@ func (g *group) commit(out *module.Outcome, idx []int) {
 			continue
 		}
 		w.receipt[j].Events = g.effects(res)
-		w.reserve[j] = w.txs[j].T.MaxFee + g.refund[i]
+		w.reserve[j] -= w.txs[j].Spend - g.refund[i]
 		w.settle(j, types.StatusOK, max(res.Gas, floorGas(w.txs[j])))
 	}
 }

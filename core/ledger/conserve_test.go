@@ -103,10 +103,10 @@ func TestConservation(t *testing.T) {
 		var kits [2]*kit
 		for i := range kits {
 			bad[i] = &moduletest.Dishonest{}
-			kits[i] = newKit(t, change, Named{"bad", bad[i]}, Named{"tally", moduletest.NewTally()})
+			kits[i] = newKit(t, change, as("bad", bad[i]), as("tally", moduletest.NewTally()))
 		}
 		k := kits[0]
-		honest, err := New(Config{Genesis: k.g, Modules: append(native(k.g), Named{"bad", &moduletest.Dishonest{}}, Named{"tally", moduletest.NewTally()})})
+		honest, err := New(Config{Genesis: k.g, Modules: append(native(k.g), as("bad", &moduletest.Dishonest{}), as("tally", moduletest.NewTally()))})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -211,7 +211,7 @@ func TestFailureIsNoFault(t *testing.T) {
 	for _, trick := range moduletest.Failures() {
 		t.Run(string(trick), func(t *testing.T) {
 			d := &moduletest.Dishonest{Trick: trick}
-			k := newKit(t, nil, Named{"bad", &crashes{Module: d}})
+			k := newKit(t, nil, as("bad", &crashes{Module: d}))
 			tx := k.signed(k.tx(alice, "bad", types.Action{Name: "x", MaxSpend: 7}), alice)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()

@@ -32,7 +32,7 @@ func TestContractModule(t *testing.T) {
 	seen := map[string]int{}
 	for seed := range uint64(4) {
 		fake := vmtest.NewFake()
-		k := newKit(t, nil, Named{types.ModuleContract, contract.New(fake)})
+		k := newKit(t, nil, as(types.ModuleContract, contract.New(fake)))
 		r := rand.New(rand.NewPCG(seed, 5))
 		var locks []types.Hash
 		var held uint64

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/paloalto-chain/paloalto/core/state"
@@ -17,6 +18,7 @@ type Block struct {
 	Parent              types.BlockID
 	Extensions          map[string][][]byte // by module
 	Epoch               uint64
+	Producers           []types.PublicKey     // of the epoch, in the order of the set; for the modules, nobody changes it
 	Consensus           *module.ConsensusInfo // for Config.Consensus, which executes every block that has it
 }
 
@@ -43,7 +45,11 @@ type FullView interface {
 }
 
 // Execute computes a block whose transactions Authorise has accepted on the same view. It fails only if the state cannot be
-// read or a module cannot be asked; then nothing is known of the block.
+// read, which is then the error, or a module cannot be asked, which is a [ModuleError], or one contradicts itself, which is
+// [ErrDiffers], or the ledger finds itself in the wrong, which is [ErrConservation]; then nothing is known of the block.
+//
+// A module is asked once a block: to execute. What it says of the form of a transaction is known from [Ledger.Check]; of those
+// that were never admitted here it is asked before, of all together.
 func (l *Ledger) Execute(ctx context.Context, view FullView, b Block, txs []*Tx) (*Result, error) {
 	w := newWork(l, view, b)
 	var err error
@@ -67,7 +73,7 @@ func (l *Ledger) Execute(ctx context.Context, view FullView, b Block, txs []*Tx)
 			continue
 		}
 		if err := w.group(ctx, m, groups[g], due[m.Name]); err != nil {
-			return nil, fmt.Errorf("execute block %d: module %q: %w", b.Height, m.Name, err)
+			return nil, fmt.Errorf("execute block %d: %w", b.Height, inModule(m.Name, err))
 		}
 	}
 	if err := l.book.follow(ctx, view, w.terms, w.changes); err != nil {
@@ -76,32 +82,45 @@ func (l *Ledger) Execute(ctx context.Context, view FullView, b Block, txs []*Tx)
 	return w.finish(ctx)
 }
 
+// inModule says of which module an error is, if it does not itself.
+func inModule(name string, err error) error {
+	var e *ModuleError
+	if errors.As(err, &e) || errors.Is(err, ErrDiffers) {
+		return err
+	}
+	return fmt.Errorf("module %q: %w", name, err)
+}
+
 // Check finds out what would make each transaction fail whatever the state is: whether its limits pay for its bytes, and
-// what its module says of its form. The price list is that of [Ledger.Fees]. errs[i] is nil if txs[i] is well formed.
+// what its module says of its form. The price list is that of [Ledger.Fees]. errs[i] is nil if txs[i] is well formed. What the
+// modules say is kept with the transactions, so that a block that has them need not ask again.
 func (l *Ledger) Check(ctx context.Context, txs []*Tx) (errs []error, err error) {
 	errs = make([]error, len(txs))
 	fees := l.book.current()
 	for g, m := range l.modules {
-		var list []module.Tx
+		var list []*Tx
 		var at []int
 		for i, t := range txs {
 			if l.group(t.T.Module) != g {
 				continue
 			}
 			if _, errs[i] = fees.short(t); errs[i] == nil {
-				list, at = append(list, fees.moduleTx(t)), append(at, i)
+				list, at = append(list, t), append(at, i)
 			}
 		}
 		if len(list) == 0 {
 			continue
 		}
-		checks, err := m.Module.Check(ctx, list)
+		checks, err := l.checks(ctx, m, fees, list)
 		if err != nil {
-			return nil, fmt.Errorf("module %q: %w", m.Name, err)
+			return nil, err
 		}
 		for j, c := range checks {
-			if c.Error != "" {
-				errs[at[j]] = fmt.Errorf("%w: module %s refuses it: %s", ErrMalformed, m.Name, c.Error)
+			switch {
+			case c.fault != nil:
+				errs[at[j]] = fmt.Errorf("%w: module %s cannot be asked about it: %w", ErrMalformed, m.Name, c.fault)
+			case c.err != "":
+				errs[at[j]] = fmt.Errorf("%w: module %s refuses it: %s", ErrMalformed, m.Name, c.err)
 			}
 		}
 	}

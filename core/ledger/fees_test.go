@@ -77,7 +77,7 @@ func TestFees(t *testing.T) {
 // reaches a module; one that a module has taken as done is done.
 func TestGasLimit(t *testing.T) {
 	alice, bob := newKey("alice"), newKey("bob")
-	k := newKit(t, nil, Named{"tally", moduletest.NewTally()})
+	k := newKit(t, nil, as("tally", moduletest.NewTally()))
 	size := func(x types.Transaction) uint64 { return uint64(len(k.seal(x, alice))) }
 	base := func(mod string, a ...types.Action) types.Transaction {
 		x := k.tx(alice, mod, a...)
@@ -156,14 +156,14 @@ func TestGasFault(t *testing.T) {
 	alice := newKey("alice")
 	var seen []uint64
 	extra := uint64(0)
-	k := newKit(t, nil, Named{"greedy", &scripted{execute: func(_ context.Context, b *module.Block, _ module.Reader) (*module.Outcome, error) {
+	k := newKit(t, nil, as("greedy", &scripted{execute: func(_ context.Context, b *module.Block, _ module.Reader) (*module.Outcome, error) {
 		out := blank(b)
 		for i, x := range b.Txs {
 			seen = append(seen, x.MaxGas)
 			out.Txs[i].Gas = x.MaxGas + extra
 		}
 		return out, nil
-	}}})
+	}}))
 	x := k.tx(alice, "greedy", types.Action{Name: "a"})
 	x.MaxFee = 3000
 	tx := k.signed(x, alice)
@@ -258,7 +258,7 @@ func TestLargestSupply(t *testing.T) {
 	k := newKit(t, func(g *chainspec.Genesis) {
 		g.Supply = math.MaxUint64
 		g.Allocations = []chainspec.Allocation{{Name: "alice", Account: alice.id(), Amount: math.MaxUint64}}
-	}, Named{"tally", moduletest.NewTally()})
+	}, as("tally", moduletest.NewTally()))
 	const fee = 1_000_000
 	x := k.tx(alice, "bank", transfer(bob.id(), math.MaxUint64-fee))
 	x.MaxFee = fee + 1

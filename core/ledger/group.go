@@ -62,16 +62,28 @@ func (w *work) check(ctx context.Context, m Named, idx []int) (keep []int, reads
 	if len(idx) == 0 {
 		return nil, nil, nil
 	}
-	checks, err := m.Module.Check(ctx, w.moduleTxs(idx))
+	txs := make([]*Tx, len(idx))
+	for i, j := range idx {
+		txs[i] = w.txs[j]
+	}
+	checks, err := w.l.checks(ctx, m, w.terms.fees, txs)
+	if d := (*Difference)(nil); errors.As(err, &d) {
+		d.Height = w.b.Height
+	}
 	if err != nil {
 		return idx, nil, err
 	}
 	for i, c := range checks {
-		if c.Error != "" {
-			w.fail(idx[i], c.Error, 0)
+		if c.fault != nil {
+			return idx, nil, fmt.Errorf("transaction %s: %w", txs[i].ID.Short(), c.fault)
+		}
+	}
+	for i, c := range checks {
+		if c.err != "" {
+			w.fail(idx[i], c.err, 0)
 			continue
 		}
-		keep, reads = append(keep, idx[i]), append(reads, c.Reads...)
+		keep, reads = append(keep, idx[i]), append(reads, c.reads...)
 	}
 	return keep, reads, nil
 }
@@ -80,18 +92,19 @@ func (w *work) check(ctx context.Context, m Named, idx []int) (keep []int, reads
 func (w *work) call(ctx context.Context, m Named, idx []int, due []dueEntry, ext [][]byte, reads []module.Item) error {
 	mb := &module.Block{
 		Chain: w.l.chain, Height: w.b.Height, Slot: w.b.Slot, Clock: w.b.Clock, Producer: w.b.Producer, Parent: w.b.Parent,
-		Txs: w.moduleTxs(idx), Extensions: ext, Params: w.terms.params(m.Name), Consensus: w.consensus(m.Name),
+		Txs: w.moduleTxs(idx), Extensions: ext, Params: w.terms.params(m), Consensus: w.consensus(m.Name),
+		Producers: w.b.Producers,
 	}
 	for i := range due {
 		mb.Due, reads = append(mb.Due, due[i].Due), append(reads, due[i].Item)
 	}
-	r := &reader{w, m.Name}
+	r := &reader{w: w, module: m.Name}
 	if err := r.declared(ctx, mb, reads); err != nil {
 		return err
 	}
 	out, err := m.Module.Execute(ctx, mb, r)
 	if err != nil {
-		return err
+		return r.verdict(ctx, m.Name, err)
 	}
 	return w.apply(ctx, m.Name, idx, out)
 }

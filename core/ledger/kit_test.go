@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
@@ -76,16 +75,42 @@ type kit struct {
 	salt   uint64
 }
 
+func as(name string, m module.Module) Named { return Named{Name: name, Module: m} }
+
 // native returns the native modules of a chain.
 func native(g *chainspec.Genesis) []Named {
 	return []Named{
-		{AccountModule, account.New(TillItem, AuthorityItem)},
-		{types.ModuleBank, bank.New()},
-		{types.ModuleChains, chains.New(g.ID())},
+		as(AccountModule, account.New(TillItem, AuthorityItem)),
+		as(types.ModuleBank, bank.New()),
+		as(types.ModuleChains, chains.New(g.ID())),
 	}
 }
 
 func newKit(t testing.TB, change func(*chainspec.Genesis), more ...Named) *kit {
+	t.Helper()
+	return newKitOf(t, Config{}, change, more...)
+}
+
+// must is for calls that cannot fail unless the test is wrong.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// root returns the root of the state after a block.
+func (k *kit) root(res *Result) types.Hash {
+	k.t.Helper()
+	layer, err := k.layer.Derive(k.t.Context(), res.Changes)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return layer.Root()
+}
+
+// newKitOf is newKit with a configuration, whose genesis and modules it fills in.
+func newKitOf(t testing.TB, cfg Config, change func(*chainspec.Genesis), more ...Named) *kit {
 	t.Helper()
 	g := testGenesis()
 	if change != nil {
@@ -94,7 +119,8 @@ func newKit(t testing.TB, change func(*chainspec.Genesis), more ...Named) *kit {
 	if err := g.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	l, err := New(Config{Genesis: g, Modules: append(native(g), more...)})
+	cfg.Genesis, cfg.Modules = g, append(native(g), more...)
+	l, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,41 +250,14 @@ func (k *kit) apply(clock uint64, txs []*Tx, res *Result) {
 // conserved checks that all balances and escrows sum to the supply.
 func (k *kit) conserved() {
 	k.t.Helper()
-	var sum uint64
-	each := func(space string, f func([]byte) uint64) {
-		end := state.ScanPos{Place: types.Place{255, 255, 255, 255, 255, 255, 255, 255}, Key: string(bytes.Repeat([]byte{255}, 257))}
-		for start, more := (state.ScanPos{}), true; more; {
-			var list []state.Entry
-			var err error
-			if list, more, err = k.layer.Scan(k.t.Context(), space, start, end, 500); err != nil {
-				k.t.Fatal(err)
-			}
-			for _, e := range list {
-				v := f(e.Value)
-				if v == 0 && space != spaceBalance {
-					k.t.Fatalf("an item of nothing in %s", space)
-				}
-				sum += v
-				start = state.ScanPos{Place: e.Item.Place, Key: e.Item.Key + "\x00"}
-			}
-		}
+	total, err := k.l.Total(k.t.Context(), k.layer)
+	if err != nil {
+		k.t.Fatal(err)
 	}
-	each(spaceBalance, func(b []byte) uint64 {
-		a, err := decodeAccount(b)
-		if err != nil {
-			k.t.Fatal(err)
-		}
-		return a.Balance
-	})
-	for _, m := range k.l.ModuleNames() {
-		each(spaceEscrow+m, func(b []byte) uint64 {
-			v, err := decodeAmount(b)
-			if err != nil {
-				k.t.Fatal(err)
-			}
-			return v
-		})
+	if total.Burned != k.balance(types.BurnAccount) {
+		k.t.Fatalf("%d are burned, the burn account has %d", total.Burned, k.balance(types.BurnAccount))
 	}
+	sum := total.Sum()
 	if sum != k.g.Supply {
 		k.t.Fatalf("balances and escrows sum to %d, the supply is %d", sum, k.g.Supply)
 	}

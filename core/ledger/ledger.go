@@ -1,7 +1,9 @@
 package ledger
 
 import (
+	"context"
 	"fmt"
+	"maps"
 	"math/bits"
 	"strings"
 
@@ -15,6 +17,10 @@ import (
 type Named struct {
 	Name   string
 	Module module.Module
+	// Second is the instance that is asked the second time where the ledger is paranoid; nil: Module is asked twice.
+	Second module.Module
+	// AllParams lets the module see all parameters of the chain, under their full names, "MODULE.NAME", instead of its own.
+	AllParams bool
 }
 
 // Config is what a ledger is made from.
@@ -23,6 +29,14 @@ type Config struct {
 	Modules []Named // in the order of execution; the account module first
 	// Consensus is the name of the module of the consensus plugin, which executes every block; empty if it has none.
 	Consensus string
+	// Exports are, by module, the prefixes of the keys that all other modules may read; an empty prefix is all keys.
+	Exports map[string][]string
+	// Called, if not nil, is told of every call of a module: of its name, and of check, execute, extend, query, validate_params,
+	// migrate, or, for each time that the module asks for state meanwhile, read or scan. It may be called concurrently and must
+	// not block.
+	Called func(module, method string)
+	// Paranoid asks every module twice what decides a block, and takes a difference for a failure, [ErrDiffers].
+	Paranoid bool
 }
 
 // Ledger is the state machine of one chain. It holds nothing of its own that decides anything, and may be used concurrently.
@@ -32,6 +46,7 @@ type Ledger struct {
 	limits  limits
 	book    *book
 	modules []Named
+	exports map[string][]string
 
 	consensus string
 }
@@ -54,14 +69,18 @@ func New(cfg Config) (*Ledger, error) {
 			return nil, fmt.Errorf("ledger: bad or repeated module name %q", m.Name)
 		}
 		seen[m.Name] = true
-		modules[i] = Named{m.Name, module.Guard(m.Module)}
+		modules[i] = cfg.wrap(m)
+	}
+	exports, err := cfg.exports(seen)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: %w", err)
 	}
 	book, err := newBook(g)
 	if err != nil {
 		return nil, fmt.Errorf("ledger: %w", err)
 	}
 	return &Ledger{
-		chain: g.ID(), genesis: g, modules: modules, consensus: cfg.Consensus,
+		chain: g.ID(), genesis: g, modules: modules, exports: exports, consensus: cfg.Consensus,
 		limits: limits{g.Limits.BlockBytes, g.Limits.TxBytes, g.Limits.BlockGas},
 		book:   book,
 	}, nil
@@ -103,6 +122,21 @@ func (l *Ledger) group(name string) int {
 		}
 	}
 	return -1
+}
+
+// ValidateGenesis asks every module that has parameters about those of the genesis document. It fails with an error that wraps
+// module.ErrBadParams and names the module if one of them refuses its own.
+func (l *Ledger) ValidateGenesis(ctx context.Context) error {
+	for _, m := range l.modules {
+		set := l.book.first.modules[m.Name]
+		if len(set) == 0 {
+			continue
+		}
+		if err := m.Module.ValidateParams(ctx, maps.Clone(set)); err != nil {
+			return fmt.Errorf("the genesis document's parameters of module %q: %w", m.Name, err)
+		}
+	}
+	return nil
 }
 
 // GenesisChanges is the state after the genesis block.

@@ -170,9 +170,9 @@ func TestNew(t *testing.T) {
 		{"none", nil},
 		{"account is not the first", []Named{m[1], m[0]}},
 		{"twice", []Named{m[0], m[1], m[1]}},
-		{"no name", []Named{m[0], {"", m[1].Module}}},
-		{"long name", []Named{m[0], {strings.Repeat("x", types.MaxNameBytes+1), m[1].Module}}},
-		{"name with a zero byte", []Named{m[0], {"a\x00b", m[1].Module}}},
+		{"no name", []Named{m[0], as("", m[1].Module)}},
+		{"long name", []Named{m[0], as(strings.Repeat("x", types.MaxNameBytes+1), m[1].Module)}},
+		{"name with a zero byte", []Named{m[0], as("a\x00b", m[1].Module)}},
 	} {
 		if _, err := New(Config{Genesis: g, Modules: c.modules}); err == nil {
 			t.Errorf("%s: accepted", c.name)

@@ -13,7 +13,7 @@ import (
 // TestFaultKeepsDue: a transaction that makes its module break the rules does not touch what others have scheduled.
 func TestFaultKeepsDue(t *testing.T) {
 	p := &planner{}
-	k := newKit(t, nil, Named{"p", p.module()})
+	k := newKit(t, nil, as("p", p.module()))
 	c := k.clock
 	k.block(k.plan("p", at(c+5, 1, false), at(c+5, 2, false))...)
 	bad := append(k.plan("p", at(c+50, 3, false)), k.plan("p", types.Action{Name: "poison"})...)
@@ -39,7 +39,7 @@ func TestFaultKeepsDue(t *testing.T) {
 
 func TestPoisonedEntry(t *testing.T) {
 	p, q := &planner{poison: map[[32]byte]bool{planID(5): true}}, &planner{}
-	k := newKit(t, nil, Named{"p", p.module()}, Named{"q", q.module()})
+	k := newKit(t, nil, as("p", p.module()), as("q", q.module()))
 	c := k.clock
 	var actions []types.Action
 	for i := range 11 {
@@ -104,7 +104,7 @@ func TestPoisonedEntry(t *testing.T) {
 
 func TestCancelPostponed(t *testing.T) {
 	p := &planner{poison: map[[32]byte]bool{planID(0): true}}
-	k := newKit(t, nil, Named{"p", p.module()})
+	k := newKit(t, nil, as("p", p.module()))
 	c := k.clock
 	k.block(k.plan("p", at(c+5, 0, false), at(c+5, 1, false), at(c+5, 2, false), at(c+6, 1, false), at(c+6, 3, false))...)
 	k.blockAt(c + 6)
@@ -145,7 +145,7 @@ func TestCancelPostponed(t *testing.T) {
 func TestCancelWhileDue(t *testing.T) {
 	for _, moved := range []bool{false, true} {
 		p := &planner{poison: map[[32]byte]bool{planID(2): true}}
-		k := newKit(t, nil, Named{"p", p.module()})
+		k := newKit(t, nil, as("p", p.module()))
 		c := k.clock
 		p.onDue = func(b *module.Block, out *module.Outcome) {
 			for _, d := range b.Due {
@@ -179,7 +179,7 @@ func TestCancelWhileDue(t *testing.T) {
 // TestPoisonousModule: entries of a module that breaks the rules whenever it is asked hold nobody up.
 func TestPoisonousModule(t *testing.T) {
 	p, q := &planner{poison: map[[32]byte]bool{}}, &planner{}
-	k := newKit(t, nil, Named{"p", p.module()}, Named{"q", q.module()})
+	k := newKit(t, nil, as("p", p.module()), as("q", q.module()))
 	c := k.clock
 	var actions, others []types.Action
 	for i := range 300 {

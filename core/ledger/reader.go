@@ -2,33 +2,52 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/paloalto-chain/paloalto/core/state"
 	"github.com/paloalto-chain/paloalto/sdk/module"
 	"github.com/paloalto-chain/paloalto/sdk/types"
 )
 
-// reader lets a module read its own namespace. How much, the guard around the module has seen to.
+// reader lets a module read its own namespace, and what others export. How much, the guard around the module has seen to. It
+// remembers an error of the state, which must come out of the block as it is, whatever a module at the other end of a
+// connection makes of it.
 type reader struct {
 	w      *work
 	module string
+
+	mu   sync.Mutex
+	lost error
 }
 
 // Read implements module.Reader.
 func (r *reader) Read(ctx context.Context, _ int, items []module.Item) ([][]byte, error) {
+	for _, it := range items {
+		if it.Module != "" && !r.w.l.exported(it) {
+			return nil, fmt.Errorf("%w: %s", module.ErrInvalid, notExported(it))
+		}
+	}
 	return r.values(ctx, items)
 }
 
+func notExported(it module.Item) string {
+	return fmt.Sprintf("the module %.80q exports no key like %.80q", it.Module, it.Key)
+}
+
+// values reads items of which those of other modules are exported.
 func (r *reader) values(ctx context.Context, items []module.Item) ([][]byte, error) {
 	out := make([][]byte, len(items))
 	var miss []state.Item
 	var at []int
 	for i, it := range items {
-		si := state.Item{Module: r.module, Place: it.Place, Key: it.Key}
-		if v, ok := r.w.changes[si]; ok {
-			out[i] = v
-			continue
+		si := stateItem(r.module, it)
+		if it.Module == "" { // of another module: as it was at the start of the block
+			if v, ok := r.w.changes[si]; ok {
+				out[i] = v
+				continue
+			}
 		}
 		miss, at = append(miss, si), append(at, i)
 	}
@@ -37,7 +56,7 @@ func (r *reader) values(ctx context.Context, items []module.Item) ([][]byte, err
 	}
 	values, err := r.w.view.Get(ctx, miss)
 	if err != nil {
-		return nil, err
+		return nil, r.lose(err)
 	}
 	for j, i := range at {
 		out[i] = values[j]
@@ -45,9 +64,48 @@ func (r *reader) values(ctx context.Context, items []module.Item) ([][]byte, err
 	return out, nil
 }
 
+// lose remembers the first error of the state.
+func (r *reader) lose(err error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.lost == nil {
+		r.lost = err
+	}
+	return err
+}
+
+// verdict sorts the error of a call that read through r, which is nil if it read nothing: what comes of the state or of the
+// caller's context stays what it is, a fault and a difference too, and all else is a [ModuleError].
+func (r *reader) verdict(ctx context.Context, name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if r != nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.lost != nil {
+			return r.lost
+		}
+	}
+	if errors.Is(err, module.ErrFault) || errors.Is(err, ErrDiffers) {
+		return err
+	}
+	if cause := ctx.Err(); cause != nil {
+		if !errors.Is(err, cause) {
+			err = fmt.Errorf("%w (%v)", cause, err)
+		}
+		return err
+	}
+	return &ModuleError{name, err}
+}
+
 // Scan implements module.Reader. It shows the state at the start of the block.
 func (r *reader) Scan(ctx context.Context, _ int, start, end module.Item, limit int) ([]module.Value, bool, error) {
-	return scan(ctx, r.w.view, r.module, start, end, limit)
+	values, more, err := scan(ctx, r.w.view, r.module, start, end, limit)
+	if err != nil {
+		return nil, false, r.lose(err)
+	}
+	return values, more, nil
 }
 
 func scan(ctx context.Context, view FullView, mod string, start, end module.Item, limit int) ([]module.Value, bool, error) {
@@ -62,7 +120,7 @@ func scan(ctx context.Context, view FullView, mod string, start, end module.Item
 	return out, more, nil
 }
 
-// QueryReader reads a module's namespace for a query.
+// QueryReader reads a module's namespace for a query or an extension. What other modules export, it does not show.
 func QueryReader(view FullView, mod string) module.Reader { return &queryReader{view, mod} }
 
 type queryReader struct {
@@ -73,6 +131,9 @@ type queryReader struct {
 func (r *queryReader) Read(ctx context.Context, _ int, items []module.Item) ([][]byte, error) {
 	si := make([]state.Item, len(items))
 	for i, it := range items {
+		if it.Module != "" {
+			return nil, fmt.Errorf("%w: an item of the module %.80q; only Execute reads what others export", module.ErrInvalid, it.Module)
+		}
 		si[i] = state.Item{Module: r.mod, Place: it.Place, Key: it.Key}
 	}
 	return r.view.Get(ctx, si)

@@ -116,7 +116,7 @@ func numbers(from, to int) (out []string) {
 
 func TestScheduleOrder(t *testing.T) {
 	p, q := &planner{}, &planner{}
-	k := newKit(t, nil, Named{"p", p.module()}, Named{"q", q.module()})
+	k := newKit(t, nil, as("p", p.module()), as("q", q.module()))
 	c := k.clock
 	k.block(append(k.plan("p", at(c+9, 1, false), at(c+5, 300, false), at(c+5, 2, false), at(c+7, 0, false)), k.plan("q", at(c+5, 9, false))...)...)
 	k.block()
@@ -149,7 +149,7 @@ func TestScheduleOrder(t *testing.T) {
 
 func TestScheduleCarriesOver(t *testing.T) {
 	p, q := &planner{}, &planner{}
-	k := newKit(t, nil, Named{"p", p.module()}, Named{"q", q.module()})
+	k := newKit(t, nil, as("p", p.module()), as("q", q.module()))
 	c := k.clock
 	var actions []types.Action
 	for i := range 150 {
@@ -176,7 +176,7 @@ func TestScheduleCarriesOver(t *testing.T) {
 
 func TestScheduleCancel(t *testing.T) {
 	p, q := &planner{}, &planner{}
-	k := newKit(t, nil, Named{"p", p.module()}, Named{"q", q.module()})
+	k := newKit(t, nil, as("p", p.module()), as("q", q.module()))
 	c := k.clock
 	k.block(append(k.plan("p", at(c+5, 1, false), at(c+5, 2, false), at(c+6, 1, false)), k.plan("q", at(c+5, 2, false))...)...)
 	k.block(k.plan("p", at(c+5, 2, true), at(c+9, 9, true), at(0, 1, true), at(c+5, 3, true))...)
@@ -195,7 +195,7 @@ func TestScheduleRandom(t *testing.T) {
 		var kits [2]*kit
 		for i := range kits {
 			ps[i] = &planner{poison: map[[32]byte]bool{}}
-			kits[i] = newKit(t, nil, Named{"p", ps[i].module()}, Named{"q", (&planner{}).module()})
+			kits[i] = newKit(t, nil, as("p", ps[i].module()), as("q", (&planner{}).module()))
 		}
 		made := map[int]uint64{} // planned, by a transaction that took effect
 		cancelled := map[int]bool{}

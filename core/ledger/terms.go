@@ -18,6 +18,7 @@ import (
 type terms struct {
 	fees    fees
 	modules map[string]map[string][]byte // what each module sees
+	all     map[string][]byte            // what one sees that sees all of them
 }
 
 // book finds the terms of a block. It remembers some by the hash of all values, so that a block costs one read as long as no
@@ -60,6 +61,13 @@ func newBook(g *chainspec.Genesis) (*book, error) {
 	return k, nil
 }
 
+// clone returns a book of its own that starts with what this one has learned.
+func (k *book) clone() *book {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return &book{registry: k.registry, items: k.items, first: k.first, fees: k.fees, least: k.least, known: maps.Clone(k.known), now: k.now}
+}
+
 func paramItem(it module.Item) state.Item {
 	return state.Item{Module: sdkparams.Module, Place: it.Place, Key: it.Key}
 }
@@ -67,7 +75,10 @@ func paramItem(it module.Item) state.Item {
 func feesOf(f chainspec.Fees) fees { return fees{f.PerByte, f.PerGas, f.Floor, f.BurnPPM} }
 
 func (k *book) read(v params.Values) (*terms, error) {
-	t := &terms{modules: k.registry.ByModule(v)}
+	t := &terms{modules: k.registry.ByModule(v), all: map[string][]byte{}}
+	for i, p := range k.registry.List() {
+		t.all[p.Name] = v[i].JSON
+	}
 	f, err := k.fees.With(t.modules[chainspec.FeesModule])
 	t.fees = feesOf(f)
 	return t, err
@@ -169,4 +180,9 @@ func (l *Ledger) Fees() chainspec.Fees {
 }
 
 // params returns what a module sees of the parameters, in a map of its own.
-func (t *terms) params(name string) map[string][]byte { return maps.Clone(t.modules[name]) }
+func (t *terms) params(m Named) map[string][]byte {
+	if m.AllParams {
+		return maps.Clone(t.all)
+	}
+	return maps.Clone(t.modules[m.Name])
+}

@@ -16,7 +16,7 @@ import (
 )
 
 // governedKit is a chain whose fees and a setting of a module can change, by alice.
-func governedKit(t *testing.T, seen *[]string) *kit {
+func governedKit(t *testing.T, seen *[]string, more ...Named) *kit {
 	alice := newKey("alice").id()
 	whole := func(v uint64) json.RawMessage { return fmt.Append(nil, v) }
 	watcher := &scripted{execute: func(_ context.Context, b *module.Block, _ module.Reader) (*module.Outcome, error) {
@@ -38,7 +38,7 @@ func governedKit(t *testing.T, seen *[]string) *kit {
 	g := testGenesis()
 	change(g)
 	m := params.New(params.Config{Genesis: g, Epochs: true})
-	return newKit(t, change, Named{sdkparams.Module, m}, Named{"watch", watcher})
+	return newKit(t, change, append([]Named{as(sdkparams.Module, m), as("watch", watcher)}, more...)...)
 }
 
 func (k *kit) setParams(pairs ...sdkparams.Change) *Tx {

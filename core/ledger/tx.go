@@ -3,6 +3,7 @@ package ledger
 import (
 	"crypto/sha256"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/paloalto-chain/paloalto/sdk/types"
 )
@@ -17,6 +18,8 @@ type Tx struct {
 	Spend    uint64   // sum of the actions' max_spend
 	Reserve  uint64   // Spend + max_fee
 	Sum      [32]byte // SHA-256 of Envelope: tells envelopes of the same transaction apart
+
+	checked atomic.Pointer[checked] // what its module has said of its form
 }
 
 // TxLifetime is how many slots ahead a transaction may expire.

@@ -25,11 +25,14 @@ type work struct {
 	gas     uint64
 	burned  uint64
 	faults  []Fault
+	flow    flow  // into purses
+	broken  error // the first breach of conservation
 }
 
 // purse is a balance or an escrow under way.
 type purse struct {
 	account Account // of an escrow only Balance is used
+	was     uint64  // Balance before the block
 	escrow  bool
 	dirty   bool
 }
@@ -83,8 +86,7 @@ func (w *work) begin(ctx context.Context, txs []*Tx) error {
 		if p.account.Balance < t.Reserve {
 			return fmt.Errorf("transaction %s was not authorised: balance %d, reserve %d", t.ID.Short(), p.account.Balance, t.Reserve)
 		}
-		p.account.Balance -= t.Reserve
-		p.dirty = true
+		w.put(p, p.account.Balance-t.Reserve)
 		w.reserve[i] = t.Reserve
 		w.receipt[i].ID = t.ID
 	}
@@ -118,6 +120,7 @@ func (w *work) load(ctx context.Context, items []state.Item) error {
 		if err != nil {
 			return err
 		}
+		p.was = p.account.Balance
 		w.money[it] = p
 	}
 	return nil
@@ -125,13 +128,12 @@ func (w *work) load(ctx context.Context, items []state.Item) error {
 
 func (w *work) credit(it state.Item, amount uint64) {
 	p := w.money[it]
-	p.account.Balance += amount // cannot overflow: the supply fits
-	p.dirty = true
+	w.put(p, p.account.Balance+amount) // cannot overflow: the supply fits
 }
 
 // settle takes the fee from what is left of a transaction's reserve and gives back the rest.
 func (w *work) settle(i int, status string, gas uint64) {
-	t := w.txs[i]
+	t, before, held := w.txs[i], w.flow, w.reserve[i]
 	fee := min(w.terms.fees.of(len(t.Envelope), gas), t.T.MaxFee)
 	w.receipt[i].Status, w.receipt[i].Fee, w.receipt[i].Gas = status, fee, gas
 	w.gas += gas
@@ -145,6 +147,9 @@ func (w *work) settle(i int, status string, gas uint64) {
 	if fee > burn {
 		w.credit(escrowItem(AccountModule, TillItem(w.b.Till)), fee-burn)
 	}
+	if err := w.flow.balanced(before, held, "the fee of transaction", t.ID); err != nil && w.broken == nil {
+		w.broken = err
+	}
 }
 
 // fail settles a transaction that has no effect but its fee.
@@ -156,6 +161,9 @@ func (w *work) fail(i int, status string, gas uint64) {
 func (w *work) finish(ctx context.Context) (*Result, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	if err := w.conserved(); err != nil {
+		return nil, fmt.Errorf("execute block %d: %w", w.b.Height, err)
 	}
 	r := &Result{Receipts: append(w.receipt, w.extra...), Gas: w.gas, Burned: w.burned, Faults: w.faults}
 	r.Changes = make([]state.Change, 0, len(w.order)+len(w.money))

@@ -76,10 +76,14 @@ func answerAsk(ctx context.Context, r Reader, a *modulev1.Ask, send func(*module
 }
 
 func refuse(err error, send func(*modulev1.Answer) error) error {
-	if !errors.Is(err, ErrReadLimit) || errors.Is(err, ErrFault) {
+	code := modulev1.Error_ERROR_READ_LIMIT
+	switch refusal(err) {
+	case nil:
 		return err
+	case ErrInvalid:
+		code = modulev1.Error_ERROR_INVALID
 	}
-	return send(&modulev1.Answer{Error: strings.ToValidUTF8(err.Error(), "?"), Code: modulev1.Error_ERROR_READ_LIMIT})
+	return send(&modulev1.Answer{Error: strings.ToValidUTF8(err.Error(), "?"), Code: code})
 }
 
 // newAsker returns the Reader of a conversation on the plugin's side.

@@ -19,6 +19,10 @@ func sendBegin(handle uint64, b *Block, send func(*modulev1.Begin) error) error 
 			Closes: c.Closes}
 		size = len(c.Header) + len(c.Certificate) + len(c.Set)
 	}
+	for _, k := range b.Producers {
+		cur.Producers = append(cur.Producers, toKey(k))
+		size += len(k.Key) + 4
+	}
 	room := func(n int) error { // makes room for a part of n bytes
 		if n > MaxMessage-pieceBytes {
 			return fmt.Errorf("%w: a part of the block has %d bytes", ErrInvalid, n)
@@ -98,6 +102,13 @@ func (bb *blockBuilder) add(p *modulev1.Begin) (last bool, err error) {
 	b := bb.b
 	if c := p.Consensus; c != nil {
 		b.Consensus = &ConsensusInfo{Epoch: c.Epoch, Header: c.Header, Certificate: c.Certificate, Set: c.Set, ParentSlot: c.ParentSlot, Closes: c.Closes}
+	}
+	for _, k := range p.Producers {
+		key, err := fromKey(k)
+		if err != nil {
+			return false, fmt.Errorf("producer: %w", err)
+		}
+		b.Producers = append(b.Producers, key)
 	}
 	for k, v := range p.Params {
 		if b.Params == nil {

@@ -9,13 +9,20 @@ import (
 // Guard returns a Module that asks m and checks all that the core need not take on trust and that can be seen without the
 // state: counts, sizes, indices, sources of transfers, what is read. An illegal answer becomes an error that wraps
 // [ErrFault]; a failure of the Reader ends the call with the Reader's error, whatever m makes of it. What [NewClient]
-// returns is guarded already.
+// returns is guarded already, and so is what has a method Guarded: something that guards each of several attempts at a call by
+// itself, over which a guard must not go on counting reads.
 func Guard(m Module) Module {
-	if g, ok := m.(*guard); ok {
+	if g, ok := m.(interface {
+		Module
+		Guarded()
+	}); ok {
 		return g
 	}
 	return &guard{m}
 }
+
+// Guarded says that this is guarded.
+func (*guard) Guarded() {}
 
 type guard struct{ m Module }
 

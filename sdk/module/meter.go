@@ -9,12 +9,15 @@ import (
 	"sync"
 )
 
-// Compare orders items by place, then key, as scans do.
+// Compare orders items by place, then key, as scans do, then module.
 func (i Item) Compare(j Item) int {
 	if c := bytes.Compare(i.Place[:], j.Place[:]); c != 0 {
 		return c
 	}
-	return strings.Compare(i.Key, j.Key)
+	if c := strings.Compare(i.Key, j.Key); c != 0 {
+		return c
+	}
+	return strings.Compare(i.Module, j.Module)
 }
 
 // MaxItem is greater than every item of which a module can make use: the end of a scan over everything.
@@ -62,7 +65,7 @@ func (m *meter) verdict(err error) error {
 	if stop := m.finish(); stop != nil {
 		return stop
 	}
-	if errors.Is(err, ErrReadLimit) && m.refused() {
+	if refusal(err) != nil && m.refused() {
 		return faultf("the module takes a refused read for a failure of the block: %v", err)
 	}
 	return err
@@ -73,12 +76,25 @@ func (m *meter) fail(err error) error {
 	return err
 }
 
-func (m *meter) deny(tx int, format string, args ...any) error {
+// refusal returns which of the errors it is that a Reader refuses a read with, nil if none.
+func refusal(err error) error {
+	if errors.Is(err, ErrFault) {
+		return nil
+	}
+	for _, s := range []error{ErrReadLimit, ErrInvalid} {
+		if errors.Is(err, s) {
+			return s
+		}
+	}
+	return nil
+}
+
+func (m *meter) deny(tx int, why error, format string, args ...any) error {
 	m.denied[tx]++
 	if m.denied[tx] > MaxRefusals {
 		return m.fail(faultf("%d reads refused to transaction %d, and the module goes on", m.denied[tx], tx))
 	}
-	return fmt.Errorf("%w: %s", ErrReadLimit, fmt.Sprintf(format, args...))
+	return fmt.Errorf("%w: %s", why, fmt.Sprintf(format, args...))
 }
 
 // charge is called with mu held. It counts n reads for tx.
@@ -99,7 +115,7 @@ func (m *meter) charge(ctx context.Context, tx, n int) error {
 		limit = m.block
 	}
 	if m.used[tx]+n > limit {
-		return m.deny(tx, "%d after %d for transaction %d, at most %d", n, m.used[tx], tx, limit)
+		return m.deny(tx, ErrReadLimit, "%d after %d for transaction %d, at most %d", n, m.used[tx], tx, limit)
 	}
 	m.used[tx] += n
 	return nil
@@ -107,8 +123,8 @@ func (m *meter) charge(ctx context.Context, tx, n int) error {
 
 // after sorts an error of the core's reader: a refusal is for the module to handle, all else ends the call.
 func (m *meter) after(tx int, err error) error {
-	if errors.Is(err, ErrReadLimit) {
-		return m.deny(tx, "%v", err)
+	if why := refusal(err); why != nil {
+		return m.deny(tx, why, "%v", err)
 	}
 	return m.fail(err)
 }
@@ -122,8 +138,8 @@ func (m *meter) Read(ctx context.Context, tx int, items []Item) ([][]byte, error
 			return nil, m.fail(faultf("one read of %d items, at most %d", len(items), MaxReadItems))
 		}
 		for _, it := range items {
-			if len(it.Key) > MaxKeyBytes {
-				return nil, m.fail(faultf("read of a key of %d bytes", len(it.Key)))
+			if err := it.check(); err != nil {
+				return nil, m.fail(faultf("read of %v", err))
 			}
 		}
 	}
@@ -151,13 +167,18 @@ func (m *meter) Scan(ctx context.Context, tx int, start, end Item, limit int) ([
 		if limit < 1 {
 			return nil, false, m.fail(faultf("scan of %d items", limit))
 		}
-		if len(start.Key) > MaxKeyBytes || len(end.Key) > MaxKeyBytes {
-			return nil, false, m.fail(faultf("scan from a key of %d bytes to one of %d", len(start.Key), len(end.Key)))
+		for _, it := range []Item{start, end} {
+			if err := it.check(); err != nil {
+				return nil, false, m.fail(faultf("scan from or to %v", err))
+			}
 		}
 	}
 	limit = min(limit, MaxScan)
 	if err := m.charge(ctx, tx, limit); err != nil {
 		return nil, false, err
+	}
+	if start.Module != "" || end.Module != "" {
+		return nil, false, m.deny(tx, ErrInvalid, "a scan in another module, %.80q", max(start.Module, end.Module))
 	}
 	if start.Compare(end) >= 0 {
 		return nil, false, nil

@@ -3,6 +3,7 @@ package module
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -67,6 +68,19 @@ func TestReadsThatDecideTheCall(t *testing.T) {
 				_, _ = r.Read(context.Background(), 0, make([]Item, 1))
 			}
 		}, nil, ErrFault},
+		"a long module": {func(r Reader) {
+			_, _ = r.Read(context.Background(), 0, []Item{{Module: strings.Repeat("m", 65)}})
+		}, nil, ErrFault},
+		"reads on where it may not": {func(r Reader) {
+			for range MaxRefusals + 1 {
+				_, _ = r.Read(context.Background(), 0, make([]Item, 1))
+			}
+		}, ErrInvalid, ErrFault},
+		"scans on in another module": {func(r Reader) {
+			for range MaxRefusals + 1 {
+				_, _, _ = r.Scan(context.Background(), 1, Item{Module: "oracle"}, MaxItem(), 1)
+			}
+		}, nil, ErrFault},
 		"the state is lost": {func(r Reader) { _, _ = r.Read(context.Background(), 0, make([]Item, 1)) }, lost, lost},
 		"the context ends":  {func(r Reader) { _, _ = r.Read(ended, 0, make([]Item, 1)) }, nil, context.Canceled},
 	} {
@@ -77,6 +91,43 @@ func TestReadsThatDecideTheCall(t *testing.T) {
 				t.Fatalf("%v, want %v", err, tc.want)
 			}
 		})
+	}
+}
+
+// TestRefusedForeignReads: a read that the core refuses is the module's to handle, and charged.
+func TestRefusedForeignReads(t *testing.T) {
+	ctx := context.Background()
+	m := newMeter(&stubReader{err: fmt.Errorf("%w: not exported", ErrInvalid)}, 1, 10)
+	_, err := m.Read(ctx, 0, []Item{{Module: "oracle"}})
+	if !errors.Is(err, ErrInvalid) || errors.Is(err, ErrFault) {
+		t.Fatalf("%v", err)
+	}
+	if _, _, err := m.Scan(ctx, 0, Item{}, Item{Module: "oracle", Key: "z"}, 5); !errors.Is(err, ErrInvalid) || errors.Is(err, ErrFault) {
+		t.Fatalf("scan: %v", err)
+	}
+	if m.used[0] != 6 {
+		t.Errorf("%d reads charged", m.used[0])
+	}
+	if err := m.verdict(nil); err != nil {
+		t.Errorf("a module that takes it well: %v", err)
+	}
+	if err := m.verdict(fmt.Errorf("module: %w", err)); !errors.Is(err, ErrFault) {
+		t.Errorf("a module that takes it for a failure of the block: %v", err)
+	}
+	if err := newMeter(&stubReader{}, 1, 10).verdict(ErrInvalid); errors.Is(err, ErrFault) {
+		t.Errorf("the same word where no read was refused: %v", err)
+	}
+	// On the other side of a connection it is the same error.
+	for _, want := range []error{ErrInvalid, ErrReadLimit} {
+		var answer *modulev1.Answer
+		ask := &modulev1.Ask{Items: toItems([]Item{{Module: "oracle"}})}
+		if err := answerAsk(ctx, &stubReader{err: want}, ask, func(a *modulev1.Answer) error { answer = a; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		a := &asker{send: func(*modulev1.Ask) error { return nil }, recv: func() (*modulev1.Answer, error) { return overTheWire(t, answer), nil }}
+		if _, err := a.Read(ctx, 0, make([]Item, 1)); !errors.Is(err, want) {
+			t.Errorf("%v arrives as %v", want, err)
+		}
 	}
 }
 
@@ -114,7 +165,7 @@ func TestLargeAnswersComeInPieces(t *testing.T) {
 }
 
 func TestCompareItems(t *testing.T) {
-	order := []Item{{}, {Key: "a"}, {Key: "ab"}, {Key: "b"}, {Place: [8]byte{0, 1}}, {Place: [8]byte{1}, Key: "a"}, MaxItem()}
+	order := []Item{{}, {Key: "a"}, {Key: "a", Module: "m"}, {Key: "a", Module: "n"}, {Key: "ab"}, {Key: "b"}, {Place: [8]byte{0, 1}}, {Place: [8]byte{1}, Key: "a"}, MaxItem()}
 	for i := range order {
 		for j := range order {
 			got, want := order[i].Compare(order[j]), 0

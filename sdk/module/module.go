@@ -2,7 +2,8 @@
 // core has a few modules of its own; plugins bring others. All go through this interface.
 //
 // The life of a module. Transactions are shown to Check when a node admits them; the answer must rest on nothing but the
-// transactions. For each block that has anything for the module, the core calls Execute once: with the block, its
+// transaction, not even on the others that are shown with it: the core keeps it, and does not ask again when the transaction comes in
+// a block, unless it is told of another MaxGas. For each block that has anything for the module, the core calls Execute once: with the block, its
 // transactions for this module in order, what fell due, the extensions that producers put in, and the values of the items
 // that Check had named. Execute may read more through the Reader, one call after the other, charged to the transaction that
 // it names. It returns a result for each transaction. Results build on each other: the Reader shows the state at the start
@@ -18,6 +19,15 @@
 // executed again, or never become final. Check, Query and Extend may be called while a block is being executed. A call whose
 // context ends should return soon; the core stops waiting for it. Items are {place, key} in the module's own namespace; the
 // core adds the module.
+//
+// A module may read what another one exports, which is what lies under keys that begin with certain prefixes, by naming that
+// module in the item: declared by Check, or through the Reader of Execute. Everything else of others is closed to it. What it is shown
+// is the state at the start of the block, and another module's business: it may be missing, or in a form that is not known yet. A chain
+// that lacks the other module exports nothing of it, and to declare such a read is a fault, so a module has to be told by its
+// configuration whether the chain has it.
+//
+// A node may be told not to trust a module's determinism. It then asks every question that decides a block twice, perhaps
+// of two instances, and halts the chain if the answers differ in anything that [Outcome.Digest] or [TxCheck.Digest] names.
 //
 // [NewClient] is a Module at the other end of a gRPC connection, [RegisterServer] serves open instances, [Guard] puts the
 // same checks around a module in process, and the package moduletest is the suite that every module passes.
@@ -62,9 +72,14 @@ const BlockTx = -1
 
 // Item is a key in the module's own namespace. Place decides where in the state tree it lies: use the place of the account
 // or id that the item belongs to.
+//
+// Module, if not empty, names another module, whose item is read: one whose key begins with a prefix that this module exports.
+// It may be set in [TxCheck].Reads and in what [Reader].Read is asked for during Execute, and nowhere else. The value is always
+// that at the start of the block, whatever the block has done to it, so that the order of modules within a block decides nothing.
 type Item struct {
-	Place types.Place
-	Key   string
+	Place  types.Place
+	Key    string
+	Module string
 }
 
 // Tx is a transaction as a module sees it. Signatures and fees are the core's business.
@@ -76,7 +91,7 @@ type Tx struct {
 	Bytes   int // size of its envelope
 }
 
-// Facet is something about a transaction that permissions can be predicated on.
+// Facet is something about a transaction that permissions can be predicated on. The core reads none yet.
 type Facet struct {
 	Name    string
 	Amount  uint64
@@ -118,6 +133,8 @@ type Block struct {
 	Values     []Value           // of the items that Check declared and due entries named
 	Params     map[string][]byte // JSON values
 	Consensus  *ConsensusInfo    // for the module of the consensus plugin, which executes every block; else nil
+	// Producers are the keys of those who make blocks in this block's epoch, in the order of the set. Nobody changes it.
+	Producers []types.PublicKey
 }
 
 // ConsensusInfo is what the module of the consensus plugin sees of each block.
@@ -130,7 +147,9 @@ type ConsensusInfo struct {
 	Closes      bool // the block closes its epoch
 }
 
-// Reader reads the state as it was at the start of the block.
+// Reader reads the state as it was at the start of the block. A read that is one too many fails with ErrReadLimit; one of an
+// item that no other module exports, and a scan in another module, with ErrInvalid. Both are for the module to handle: they
+// depend on what it asked for and on nothing else.
 type Reader interface {
 	// Read returns the values of items, nil where there is none. tx is an index into Block.Txs, or BlockTx.
 	Read(ctx context.Context, tx int, items []Item) ([][]byte, error)
@@ -212,7 +231,8 @@ type Module interface {
 	Check(ctx context.Context, txs []Tx) ([]TxCheck, error)
 	Execute(ctx context.Context, b *Block, r Reader) (*Outcome, error)
 	// Extend returns what this node's producer puts into its own block at slot, at most types.MaxExtensionBytes; nil for
-	// nothing. Where the extensions of all modules do not fit a block, one is left out and asked for again for the next.
+	// nothing. Where the extensions of all modules do not fit a block, one is left out and asked for again for the next. One that
+	// comes too late for its block goes into this producer's next one.
 	Extend(ctx context.Context, slot uint64, r Reader) ([]byte, error)
 	// Query fails with ErrUnknownPath.
 	Query(ctx context.Context, q Query, r Reader) (Answer, error)

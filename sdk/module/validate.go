@@ -28,6 +28,25 @@ func cut(s string) string {
 	return strings.ToValidUTF8(s, "?")
 }
 
+// check bounds what names an item; of whose item it may be, it says nothing.
+func (i *Item) check() error {
+	if len(i.Key) > MaxKeyBytes {
+		return fmt.Errorf("a key of %d bytes", len(i.Key))
+	}
+	if len(i.Module) > types.MaxNameBytes {
+		return fmt.Errorf("an item of a module whose name has %d bytes", len(i.Module))
+	}
+	return nil
+}
+
+// own is check for an item that must be the module's own.
+func (i *Item) own() error {
+	if i.Module != "" {
+		return fmt.Errorf("an item of another module, %.80q", i.Module)
+	}
+	return i.check()
+}
+
 // Size is what the limits of results count.
 func (r *Result) Size() int {
 	n := RecordBytes + len(r.Error) + len(r.Detail)
@@ -101,8 +120,11 @@ func (r *Result) check(b *Block, tx *Tx) error {
 	}
 	for i := range r.Schedule {
 		s := &r.Schedule[i]
-		if len(s.Item.Key) > MaxKeyBytes || len(s.Data) > MaxValueBytes {
-			return faultf("%s: scheduled entry of %d bytes under a key of %d", what, len(s.Data), len(s.Item.Key))
+		if err := s.Item.own(); err != nil {
+			return faultf("%s: scheduled entry with %v", what, err)
+		}
+		if len(s.Data) > MaxValueBytes {
+			return faultf("%s: scheduled entry of %d bytes", what, len(s.Data))
 		}
 		if !s.Cancel && s.Clock <= b.Clock {
 			return faultf("%s: scheduled for clock %d at clock %d", what, s.Clock, b.Clock)
@@ -127,8 +149,11 @@ func (r *Result) checkTransfers(what string, tx *Tx) error {
 			if (p.Account == nil) == (p.Escrow == nil) {
 				return faultf("%s: an end of a transfer must be an account or an escrow", what)
 			}
-			if p.Escrow != nil && len(p.Escrow.Key) > MaxKeyBytes {
-				return faultf("%s: escrow under a key of %d bytes", what, len(p.Escrow.Key))
+			if p.Escrow == nil {
+				continue
+			}
+			if err := p.Escrow.own(); err != nil {
+				return faultf("%s: escrow with %v", what, err)
 			}
 		}
 		if t.From.Account == nil {
@@ -152,8 +177,11 @@ func (r *Result) checkTransfers(what string, tx *Tx) error {
 }
 
 func (w *Write) check() error {
-	if len(w.Item.Key) > MaxKeyBytes || len(w.Data) > MaxValueBytes {
-		return fmt.Errorf("write of %d bytes under a key of %d", len(w.Data), len(w.Item.Key))
+	if err := w.Item.own(); err != nil {
+		return fmt.Errorf("write to %w", err)
+	}
+	if len(w.Data) > MaxValueBytes {
+		return fmt.Errorf("write of %d bytes", len(w.Data))
 	}
 	return nil
 }
@@ -187,8 +215,8 @@ func CheckChecks(txs []Tx, checks []TxCheck) error {
 			return faultf("check: %d reads, %d facets", len(c.Reads), len(c.Facets))
 		}
 		for _, it := range c.Reads {
-			if len(it.Key) > MaxKeyBytes {
-				return faultf("check: read of a key of %d bytes", len(it.Key))
+			if err := it.check(); err != nil {
+				return faultf("check: read of %v", err)
 			}
 		}
 		for _, f := range c.Facets {
@@ -205,8 +233,8 @@ func checkAnswer(a *Answer) error {
 		return faultf("query: an answer of %d bytes that rests on %d items", len(a.JSON), len(a.RestsOn))
 	}
 	for _, it := range a.RestsOn {
-		if len(it.Key) > MaxKeyBytes {
-			return faultf("query: rests on a key of %d bytes", len(it.Key))
+		if err := it.own(); err != nil {
+			return faultf("query: rests on %v", err)
 		}
 	}
 	return nil

@@ -34,7 +34,11 @@ func fixed[T ~[32]byte](what string, b []byte) (out T, err error) {
 }
 
 func toItem(i Item) *modulev1.Item {
-	return &modulev1.Item{Place: append([]byte(nil), i.Place[:]...), Key: []byte(i.Key)}
+	p := &modulev1.Item{Place: append([]byte(nil), i.Place[:]...), Key: []byte(i.Key)}
+	if i.Module != "" {
+		p.Module = []byte(i.Module)
+	}
+	return p
 }
 
 func fromItem(p *modulev1.Item) (i Item, err error) {
@@ -44,11 +48,11 @@ func fromItem(p *modulev1.Item) (i Item, err error) {
 	if err := known(p); err != nil {
 		return i, err
 	}
-	if len(p.Place) != len(i.Place) || len(p.Key) > MaxKeyBytes {
-		return i, fmt.Errorf("item with a place of %d bytes and a key of %d", len(p.Place), len(p.Key))
+	if len(p.Place) != len(i.Place) || len(p.Key) > MaxKeyBytes || len(p.Module) > types.MaxNameBytes {
+		return i, fmt.Errorf("item with a place of %d bytes, a key of %d and a module of %d", len(p.Place), len(p.Key), len(p.Module))
 	}
 	copy(i.Place[:], p.Place)
-	i.Key = string(p.Key)
+	i.Key, i.Module = string(p.Key), string(p.Module)
 	return i, nil
 }
 
@@ -72,6 +76,16 @@ func fromItems(ps []*modulev1.Item) ([]Item, error) {
 		}
 	}
 	return out, nil
+}
+
+func toKey(k types.PublicKey) []byte { return append([]byte{byte(k.Scheme)}, k.Key...) }
+
+func fromKey(b []byte) (types.PublicKey, error) {
+	if len(b) == 0 {
+		return types.PublicKey{}, errors.New("an empty public key")
+	}
+	k := types.PublicKey{Scheme: types.Scheme(b[0]), Key: b[1:]}
+	return k, k.Validate()
 }
 
 func toTx(t *Tx) *modulev1.Tx {

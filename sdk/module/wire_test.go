@@ -46,6 +46,12 @@ func (m maker) item() Item {
 	return it
 }
 
+// key is that of a producer.
+func (m maker) key() types.PublicKey {
+	h := m.hash()
+	return types.PublicKey{Scheme: types.SchemeEd25519, Key: h[:]}
+}
+
 func (m maker) party() Party {
 	if m.IntN(2) == 0 {
 		a := types.AccountID(m.hash())
@@ -95,6 +101,14 @@ func (m maker) block(txs int) *Block {
 	for range txs {
 		b.Txs = append(b.Txs, m.tx())
 		b.Values = append(b.Values, Value{Item: m.item(), Data: m.value()})
+	}
+	for range txs % 9 {
+		b.Producers = append(b.Producers, m.key())
+	}
+	for i := range b.Values {
+		if i%3 == 1 {
+			b.Values[i].Item.Module = "neighbour"
+		}
 	}
 	for range m.IntN(5) {
 		b.Due = append(b.Due, Due{ID: m.hash(), Item: m.item(), Data: []byte{1}})
@@ -165,7 +179,7 @@ func TestCheckRoundTrip(t *testing.T) {
 	m := maker{rand.New(rand.NewPCG(2, 1))}
 	a := types.AccountID(m.hash())
 	for _, want := range []TxCheck{
-		{}, {Error: "ErrX", Gas: 7}, {Reads: []Item{m.item(), {}}, Facets: []Facet{{Name: "spend", Amount: math.MaxUint64, Account: &a}, {Name: "x"}}},
+		{}, {Error: "ErrX", Gas: 7}, {Reads: []Item{m.item(), {}, {Key: "k", Module: "oracle"}}, Facets: []Facet{{Name: "spend", Amount: math.MaxUint64, Account: &a}, {Name: "x"}}},
 	} {
 		got, err := fromCheck(overTheWire(t, toCheck(&want)))
 		if err != nil || !reflect.DeepEqual(got, want) {
@@ -285,16 +299,18 @@ func TestHostileOutcomes(t *testing.T) {
 	inner.ProtoReflect().SetUnknown(protowire.AppendVarint(protowire.AppendTag(nil, 99, protowire.VarintType), 1))
 	long := string(make([]byte, MaxKeyBytes+1))
 	for name, pieces := range map[string][]*modulev1.End{
-		"no end":                {nil},
-		"unknown field":         {unknown()},
-		"unknown field, deep":   {{Results: []*modulev1.TxResult{inner}}},
-		"own fault":             {{Fault: "sorry"}},
-		"too many results":      {{Results: make([]*modulev1.TxResult, 3)}},
-		"too many in the sum":   {{Results: []*modulev1.TxResult{{}, {}}}, {Results: []*modulev1.TxResult{{}}}},
-		"block twice":           {{Block: &modulev1.TxResult{}}, {Block: &modulev1.TxResult{}}},
-		"endless pieces":        {{}, {}, {}, {}, {}},
-		"write without item":    {{Results: []*modulev1.TxResult{{Writes: []*modulev1.Write{{}}}}}},
-		"long key":              {{Results: []*modulev1.TxResult{{Writes: []*modulev1.Write{{Item: &modulev1.Item{Place: make([]byte, 8), Key: []byte(long)}}}}}}},
+		"no end":              {nil},
+		"unknown field":       {unknown()},
+		"unknown field, deep": {{Results: []*modulev1.TxResult{inner}}},
+		"own fault":           {{Fault: "sorry"}},
+		"too many results":    {{Results: make([]*modulev1.TxResult, 3)}},
+		"too many in the sum": {{Results: []*modulev1.TxResult{{}, {}}}, {Results: []*modulev1.TxResult{{}}}},
+		"block twice":         {{Block: &modulev1.TxResult{}}, {Block: &modulev1.TxResult{}}},
+		"endless pieces":      {{}, {}, {}, {}, {}},
+		"write without item":  {{Results: []*modulev1.TxResult{{Writes: []*modulev1.Write{{}}}}}},
+		"long key":            {{Results: []*modulev1.TxResult{{Writes: []*modulev1.Write{{Item: &modulev1.Item{Place: make([]byte, 8), Key: []byte(long)}}}}}}},
+		"long module": {{Results: []*modulev1.TxResult{{Writes: []*modulev1.Write{{Item: &modulev1.Item{Place: make([]byte, 8),
+			Module: make([]byte, types.MaxNameBytes+1)}}}}}}},
 		"short place":           {{Results: []*modulev1.TxResult{{Writes: []*modulev1.Write{{Item: &modulev1.Item{Place: make([]byte, 7)}}}}}}},
 		"deletion with a value": {{Results: []*modulev1.TxResult{{Writes: []*modulev1.Write{{Item: toItem(Item{}), Delete: true, Value: []byte{1}}}}}}},
 		"short account":         {{Results: []*modulev1.TxResult{{Transfers: []*modulev1.Transfer{{FromAccount: []byte{1}}}}}}},
@@ -335,6 +351,57 @@ func TestErrorsCrossTheWire(t *testing.T) {
 	cancel()
 	if err := fromWire(ctx, "op", wire.ToWire(ErrClosed)); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want the caller's own context", err)
+	}
+}
+
+func TestBadProducersInABlock(t *testing.T) {
+	m := maker{rand.New(rand.NewPCG(9, 1))}
+	for name, key := range map[string][]byte{"empty": {}, "no key": {1}, "short": append([]byte{1}, make([]byte, 31)...), "unknown scheme": append([]byte{9}, make([]byte, 32)...)} {
+		err := sendBegin(1, m.block(0), func(p *modulev1.Begin) error {
+			p.Producers = append(p.Producers, key)
+			var bb blockBuilder
+			_, err := bb.add(p)
+			return err
+		})
+		if err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+// TestForeignItemsAreForReading: an item of another module may stand in what Check reads, and nowhere in what has an effect.
+func TestForeignItemsAreForReading(t *testing.T) {
+	foreign := Item{Module: "oracle", Key: "v/"}
+	long := Item{Module: strings.Repeat("m", types.MaxNameBytes+1)}
+	me := types.AccountID{1}
+	b := &Block{Clock: 5, Txs: []Tx{{Account: me, Actions: make([]types.Action, 1)}}}
+	for name, r := range map[string]Result{
+		"write":         {Writes: []Write{{Item: foreign, Data: []byte{1}}}},
+		"delete":        {Writes: []Write{{Item: foreign}}},
+		"schedule":      {Schedule: []Schedule{{Clock: 9, Item: foreign}}},
+		"cancel":        {Schedule: []Schedule{{Item: foreign, Cancel: true}}},
+		"from escrow":   {Transfers: []Transfer{{From: Party{Escrow: &foreign}, To: Party{Account: &me}}}},
+		"to escrow":     {Transfers: []Transfer{{From: Party{Account: &me}, To: Party{Escrow: &foreign}}}},
+		"a long name":   {Writes: []Write{{Item: long}}},
+		"nothing wrong": {Writes: []Write{{Item: Item{Key: "v/"}}}},
+	} {
+		for _, o := range []*Outcome{{Txs: []Result{r}}, {Txs: make([]Result, 1), Block: r}} {
+			if o.Txs[0].Transfers == nil && r.Transfers != nil && name == "to escrow" {
+				continue // scheduled work takes nothing from an account anyway
+			}
+			if err := CheckOutcome(b, o); errors.Is(err, ErrFault) != (name != "nothing wrong") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	if err := CheckChecks(b.Txs, []TxCheck{{Reads: []Item{foreign}}}); err != nil {
+		t.Errorf("declared: %v", err)
+	}
+	if err := CheckChecks(b.Txs, []TxCheck{{Reads: []Item{long}}}); !errors.Is(err, ErrFault) {
+		t.Errorf("declared, with a long name: %v", err)
+	}
+	if err := checkAnswer(&Answer{RestsOn: []Item{foreign}}); !errors.Is(err, ErrFault) {
+		t.Errorf("an answer rests on it: %v", err)
 	}
 }
 
@@ -417,7 +484,7 @@ func FuzzCheck(f *testing.F) {
 		if err := CheckChecks(make([]Tx, 1), []TxCheck{c}); err != nil && !errors.Is(err, ErrFault) {
 			t.Fatalf("%v is no fault", err)
 		}
-	}, toCheck(&TxCheck{Reads: []Item{m.item()}, Facets: []Facet{{Name: "spend"}}}), toCheck(&TxCheck{Error: "ErrX"}))
+	}, toCheck(&TxCheck{Reads: []Item{m.item(), {Module: "oracle", Key: "v/"}}, Facets: []Facet{{Name: "spend"}}}), toCheck(&TxCheck{Error: "ErrX"}))
 }
 
 // FuzzAsk lets a module ask for whatever it likes.
@@ -434,7 +501,7 @@ func FuzzAsk(f *testing.F) {
 		if err != nil && !errors.Is(err, ErrFault) {
 			t.Fatalf("%v is no fault", err)
 		}
-	}, &modulev1.Ask{Tx: 1, Items: toItems([]Item{m.item(), m.item()})}, &modulev1.Ask{Tx: blockTx, ScanStart: toItem(Item{}), ScanEnd: toItem(MaxItem()), ScanLimit: 5})
+	}, &modulev1.Ask{Tx: 1, Items: toItems([]Item{m.item(), m.item()})}, &modulev1.Ask{Tx: 2, Items: toItems([]Item{{Module: "oracle", Key: "v/"}})}, &modulev1.Ask{Tx: blockTx, ScanStart: toItem(Item{}), ScanEnd: toItem(MaxItem()), ScanLimit: 5})
 }
 
 // stubReader answers every read with 10 bytes, or with values of size bytes.

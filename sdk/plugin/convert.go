@@ -3,6 +3,8 @@ package plugin
 import (
 	"fmt"
 	"regexp"
+	"slices"
+	"strings"
 
 	pluginv1 "github.com/paloalto-chain/paloalto/sdk/proto/paloalto/plugin/v1"
 )
@@ -14,6 +16,9 @@ const (
 	MaxKinds      = 16
 	MaxRules      = 64
 	MaxAttributes = 256
+	// MaxExports bounds the exported prefixes of a kind, and MaxExportBytes each of them, in bytes: that of a module's key.
+	MaxExports     = 64
+	MaxExportBytes = 64
 )
 
 var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*$`)
@@ -23,6 +28,9 @@ func (i Info) ToProto() *pluginv1.DescribeResponse {
 	out := &pluginv1.DescribeResponse{Name: i.Name, Version: i.Version, ApiMin: i.API.Min, ApiMax: i.API.Max}
 	for _, k := range i.Kinds {
 		pk := &pluginv1.KindInfo{Kind: string(k.Kind), Rules: k.Rules, HasModule: k.HasModule, Schema: &pluginv1.Schema{}}
+		for _, e := range k.Exports {
+			pk.Exports = append(pk.Exports, []byte(e))
+		}
 		for _, a := range k.Schema.Attributes {
 			pk.Schema.Attributes = append(pk.Schema.Attributes, &pluginv1.Attribute{
 				Name: a.Name, Type: string(a.Type), Required: a.Required, DefaultJson: a.Default,
@@ -77,6 +85,12 @@ func kindFromProto(pk *pluginv1.KindInfo) (KindInfo, error) {
 			return k, err
 		}
 	}
+	for _, e := range pk.GetExports() {
+		k.Exports = append(k.Exports, string(e))
+	}
+	if err := k.checkExports(); err != nil {
+		return k, fmt.Errorf("describe: kind %s: %w", k.Kind, err)
+	}
 	attrs := pk.GetSchema().GetAttributes()
 	if len(attrs) > MaxAttributes {
 		return k, fmt.Errorf("describe: kind %s has %d attributes, more than %d", k.Kind, len(attrs), MaxAttributes)
@@ -97,6 +111,30 @@ func kindFromProto(pk *pluginv1.KindInfo) (KindInfo, error) {
 	return k, nil
 }
 
+// checkExports checks the exported prefixes for number, length and order.
+func (k KindInfo) checkExports() error {
+	switch {
+	case len(k.Exports) > MaxExports:
+		return fmt.Errorf("%d exported prefixes, more than %d", len(k.Exports), MaxExports)
+	case len(k.Exports) > 0 && k.Kind != Module && !k.HasModule:
+		return fmt.Errorf("exports without a module face")
+	}
+	for n, e := range k.Exports {
+		switch {
+		case e == "" || len(e) > MaxExportBytes:
+			return fmt.Errorf("an exported prefix of %d bytes, must be 1 to %d", len(e), MaxExportBytes)
+		case n > 0 && (e <= k.Exports[n-1] || strings.HasPrefix(e, k.Exports[n-1])):
+			return fmt.Errorf("exported prefix %q after %q: they must ascend, and none may begin with another", e, k.Exports[n-1])
+		}
+	}
+	return nil
+}
+
+// Exported tells whether other modules may read a key of the module face.
+func (k KindInfo) Exported(key string) bool {
+	return slices.ContainsFunc(k.Exports, func(prefix string) bool { return strings.HasPrefix(key, prefix) })
+}
+
 func printable(what, s string, limit int) error {
 	if len(s) > limit {
 		return fmt.Errorf("describe: %s of %d bytes, more than %d", what, len(s), limit)
@@ -112,13 +150,13 @@ func printable(what, s string, limit int) error {
 func (r OpenRequest) toProto() *pluginv1.OpenRequest {
 	return &pluginv1.OpenRequest{
 		Kind: string(r.Kind), ChainId: r.ChainID, ChainName: r.ChainName, ConfigJson: string(r.Config), Rules: r.Rules,
-		DataDir: r.DataDir, GenesisJson: r.Genesis, Instance: r.Handle,
+		DataDir: r.DataDir, GenesisJson: r.Genesis, Instance: r.Handle, Producer: r.Producer,
 	}
 }
 
 func openFromProto(r *pluginv1.OpenRequest) OpenRequest {
 	return OpenRequest{
 		Kind: Kind(r.GetKind()), ChainID: r.GetChainId(), ChainName: r.GetChainName(), Config: []byte(r.GetConfigJson()),
-		Rules: r.GetRules(), DataDir: r.GetDataDir(), Genesis: r.GetGenesisJson(), Handle: r.GetInstance(),
+		Rules: r.GetRules(), DataDir: r.GetDataDir(), Genesis: r.GetGenesisJson(), Handle: r.GetInstance(), Producer: r.GetProducer(),
 	}
 }

@@ -56,6 +56,11 @@ type KindInfo struct {
 	Rules     []string // versions of what it computes, newest first; nodes with the same rules share a chain
 	Schema    Schema
 	HasModule bool // its instances are also module.Module
+	// Exports are prefixes of keys: what the module face keeps under keys that begin with one of them, at any place, other
+	// modules of the chain may read, and nothing else. They are part of the rules: two builds with the same rules export the
+	// same. At most [MaxExports] of 1 to [MaxExportBytes] bytes, ascending, none a prefix of another, and none without a
+	// module face.
+	Exports []string
 }
 
 // Find returns the description for a kind.
@@ -78,6 +83,10 @@ type OpenRequest struct {
 	DataDir   string // the only folder that the instance may write; absolute
 	Genesis   []byte // the genesis document, JSON; nil for transport
 	Handle    uint64 // chosen by the host, see [MakeHandle]; 0 lets the plugin choose
+	// Producer is the public key with which this node makes blocks of the chain and signs ([Host].Sign), as
+	// [EncodeProducer] writes it; nil if the node has none, and for transport. It is this node's own: what a
+	// module computes for a block must not depend on it.
+	Producer []byte
 }
 
 // MakeHandle makes the handle of an instance: the incarnation of the process, counted by the host over all its starts of

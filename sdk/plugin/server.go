@@ -83,6 +83,9 @@ func (s *Server) open(ctx context.Context, req OpenRequest) (uint64, error) {
 	if n := len(req.ChainID); n != 0 && n != 32 {
 		return 0, fmt.Errorf("%w: a chain id has 32 bytes, not %d", ErrBadConfig, n)
 	}
+	if n := len(req.Producer); n == 1 || n > maxProducerBytes {
+		return 0, fmt.Errorf("%w: a producer's key of %d bytes, with its scheme it has 2 to %d", ErrBadConfig, n, maxProducerBytes)
+	}
 	if req.Rules != "" && !slices.Contains(ki.Rules, req.Rules) {
 		return 0, fmt.Errorf("%w: the chain asks for rules %q, this plugin computes %q", ErrBadConfig, req.Rules, ki.Rules)
 	}

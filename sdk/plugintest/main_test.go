@@ -85,7 +85,7 @@ func (kinds) Describe() plugin.Info {
 func (k kinds) Open(_ context.Context, _ plugin.Host, req plugin.OpenRequest) (any, error) {
 	switch req.Kind {
 	case plugin.Module:
-		return moduletest.NewTally(), nil
+		return &moduletest.Tally{Neighbour: true}, nil
 	case plugin.Transport:
 		return k.hub.New(), nil
 	}
@@ -121,7 +121,7 @@ func (a authenticated) Open(ctx context.Context, host plugin.Host, req plugin.Op
 }
 
 // silent is an observer that knows nothing.
-type silent struct{}
+type silent struct{ oracle.NoVoter }
 
 func (silent) Observe(context.Context, oracle.Question) (oracle.Belief, error) {
 	return oracle.Belief{}, fmt.Errorf("%w: nobody told me", oracle.ErrNoBelief)

@@ -25,6 +25,7 @@ type broken struct {
 	leave   func(ctx context.Context, b *module.Block, out *module.Outcome, err error) (*module.Outcome, error)
 	block   func(b *module.Block) *module.Block
 	extend  func() []byte
+	ask     func(q module.Query) module.Query
 	query   func(q module.Query, a module.Answer, err error) (module.Answer, error)
 	params  func(err error) error
 	migrate func(err error) error
@@ -64,6 +65,9 @@ func (m *broken) Extend(ctx context.Context, slot uint64, r module.Reader) ([]by
 }
 
 func (m *broken) Query(ctx context.Context, q module.Query, r module.Reader) (module.Answer, error) {
+	if m.ask != nil {
+		q = m.ask(q)
+	}
 	a, err := m.Tally.Query(ctx, q, r)
 	if m.query != nil {
 		a, err = m.query(q, a, err)
@@ -405,6 +409,66 @@ var brokenModules = map[string]func(*broken){
 			return a, err
 		}
 	},
+	"strangers-see-what-anybody-sees": func(m *broken) {
+		m.query = func(q module.Query, a module.Answer, err error) (module.Answer, error) {
+			if err == nil && q.Caller != nil && len(a.JSON) > 0 && a.JSON[0] != '{' {
+				a.JSON = fmt.Appendf(nil, `"%x asks"`, *q.Caller)
+			}
+			return a, err
+		}
+	},
+	"rights-are-seen": func(m *broken) {
+		m.ask = func(q module.Query) module.Query {
+			q.Caller = nil
+			return q
+		}
+	},
+	"any-number-of-producers": func(m *broken) {
+		m.enter = func(_ context.Context, b *module.Block, r module.Reader) (module.Reader, error) {
+			if n := len(b.Producers); n > 0 && n < 3 {
+				return nil, errors.New("too few producers")
+			}
+			return r, nil
+		}
+	},
+	"foreign-reads-are-exported": func(m *broken) {
+		m.check = func(txs []module.Tx, out []module.TxCheck) []module.TxCheck {
+			if len(txs) == 12 {
+				out[11].Reads = append(out[11].Reads, module.Item{Module: Neighbour, Key: "closed/rate"})
+			}
+			return out
+		}
+	},
+	"foreign-values-may-be-missing": func(m *broken) {
+		m.enter = func(_ context.Context, b *module.Block, r module.Reader) (module.Reader, error) {
+			for _, v := range b.Values {
+				if v.Item.Module != "" && v.Data == nil && len(b.Txs) == 36 {
+					return nil, errors.New("the neighbour is out")
+				}
+			}
+			return r, nil
+		}
+	},
+	"foreign-garbage-does-no-harm": func(m *broken) {
+		m.enter = func(_ context.Context, b *module.Block, r module.Reader) (module.Reader, error) {
+			for _, v := range b.Values {
+				if v.Item.Module != "" && len(v.Data) > 0 && v.Data[0] == 0xff {
+					_ = v.Data[:255-int(v.Data[0])][3]
+				}
+			}
+			return r, nil
+		}
+	},
+	"a-foreign-read-that-is-refused-fails-its-transaction": func(m *broken) {
+		m.leave = func(_ context.Context, b *module.Block, out *module.Outcome, err error) (*module.Outcome, error) {
+			for i := range b.Txs {
+				if err == nil && out.Txs[i].Error == "ErrNotExported" {
+					return nil, module.ErrInvalid
+				}
+			}
+			return out, err
+		}
+	},
 	"scheduled-work-is-done": func(m *broken) {
 		m.leave = func(_ context.Context, b *module.Block, out *module.Outcome, err error) (*module.Outcome, error) {
 			if n := len(b.Due); err == nil && len(b.Txs) == 0 && n > 0 && n < 10 && b.Clock < 1_000_000 && len(b.Due[0].Data) == 32 {
@@ -514,7 +578,7 @@ func TestEachCaseHasItsBrokenModule(t *testing.T) {
 			f := TallyFactory()
 			if breakIt != nil {
 				f.Open = func() (Instance, error) {
-					m := &broken{Tally: NewTally()}
+					m := &broken{Tally: &Tally{Neighbour: true}}
 					breakIt(m)
 					return Instance{Module: m, Close: m.Close}, nil
 				}

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sort"
+	"strings"
 
 	"github.com/paloalto-chain/paloalto/sdk/module"
 	"github.com/paloalto-chain/paloalto/sdk/types"
@@ -16,12 +17,15 @@ import (
 // Core is the smallest core in which one module can live: state, balances, escrows and the queue of scheduled work, in
 // memory. It treats a module as the ledger of a node does, without signatures and fees. It is not for concurrent use.
 type Core struct {
-	Height uint64 // of the last block
-	Clock  uint64
+	Height    uint64 // of the last block
+	Clock     uint64
+	Producers []types.PublicKey // of every block
 
 	chain   types.ChainID
 	params  map[string][]byte
 	items   map[module.Item][]byte
+	exports map[string][]string    // by the other module
+	foreign map[module.Item][]byte // items of other modules
 	escrow  map[module.Item]uint64
 	balance map[types.AccountID]uint64
 	queue   []queued // in the order of clock, id
@@ -43,13 +47,42 @@ type Effect struct {
 
 // NewCore returns a core with an empty state.
 func NewCore(chain types.ChainID, params map[string][]byte) *Core {
-	return &Core{chain: chain, params: params, items: map[module.Item][]byte{}, escrow: map[module.Item]uint64{}, balance: map[types.AccountID]uint64{}}
+	return &Core{chain: chain, params: params, items: map[module.Item][]byte{}, exports: map[string][]string{}, foreign: map[module.Item][]byte{},
+		escrow: map[module.Item]uint64{}, balance: map[types.AccountID]uint64{}}
+}
+
+// Export lets the module under test read the items of another one whose keys begin with one of the prefixes.
+func (c *Core) Export(mod string, prefixes ...string) {
+	c.exports[mod] = append(slices.Clip(c.exports[mod]), prefixes...)
+}
+
+// SetForeign sets an item of another module, which the item names; nil removes it.
+func (c *Core) SetForeign(it module.Item, data []byte) {
+	if data == nil {
+		delete(c.foreign, it)
+		return
+	}
+	c.foreign[it] = bytes.Clone(data)
+}
+
+// value returns what the state holds for an item, whoever's it is. legal is false if nobody exports it.
+func (c *Core) value(it module.Item) (data []byte, legal bool) {
+	if it.Module == "" {
+		return bytes.Clone(c.items[it]), true
+	}
+	for _, p := range c.exports[it.Module] {
+		if strings.HasPrefix(it.Key, p) {
+			return bytes.Clone(c.foreign[it]), true
+		}
+	}
+	return nil, false
 }
 
 // Clone returns a copy that goes its own way.
 func (c *Core) Clone() *Core {
 	d := *c
 	d.items, d.escrow, d.balance, d.queue = maps.Clone(c.items), maps.Clone(c.escrow), maps.Clone(c.balance), slices.Clone(c.queue)
+	d.exports, d.foreign = maps.Clone(c.exports), maps.Clone(c.foreign)
 	return &d
 }
 
@@ -148,7 +181,8 @@ func (c *Core) State() string {
 // Prepare makes the block of transactions that Check accepts, at a clock, with what falls due and the values that were
 // declared. It changes nothing. refused says why Check refused a transaction, by index.
 func (c *Core) Prepare(ctx context.Context, m module.Module, clock uint64, txs []module.Tx) (b *module.Block, refused map[int]string, err error) {
-	b = &module.Block{Chain: c.chain, Height: c.Height + 1, Slot: clock, Clock: clock, Producer: types.Hash{1}, Parent: types.BlockID{byte(c.Height)}, Params: c.params}
+	b = &module.Block{Chain: c.chain, Height: c.Height + 1, Slot: clock, Clock: clock, Producer: types.Hash{1}, Parent: types.BlockID{byte(c.Height)}, Params: c.params,
+		Producers: slices.Clone(c.Producers)}
 	refused = map[int]string{}
 	seen := map[module.Item]bool{}
 	var items []module.Item
@@ -185,7 +219,11 @@ func (c *Core) Prepare(ctx context.Context, m module.Module, clock uint64, txs [
 		add(q.due.Item)
 	}
 	for _, it := range items {
-		b.Values = append(b.Values, module.Value{Item: it, Data: bytes.Clone(c.items[it])})
+		v, legal := c.value(it)
+		if !legal {
+			return nil, nil, fmt.Errorf("check: %w: it reads %.80q of the module %q, which does not export it", module.ErrFault, it.Key, it.Module)
+		}
+		b.Values = append(b.Values, module.Value{Item: it, Data: v})
 	}
 	return b, refused, nil
 }
@@ -331,7 +369,11 @@ func (r *coreReader) Read(ctx context.Context, _ int, items []module.Item) ([][]
 	}
 	out := make([][]byte, len(items))
 	for i, it := range items {
-		out[i] = bytes.Clone(r.c.items[it])
+		v, legal := r.c.value(it)
+		if !legal {
+			return nil, fmt.Errorf("%w: the module %q exports no key like %.80q", module.ErrInvalid, it.Module, it.Key)
+		}
+		out[i] = v
 	}
 	return out, nil
 }
@@ -340,6 +382,9 @@ func (r *coreReader) Read(ctx context.Context, _ int, items []module.Item) ([][]
 func (r *coreReader) Scan(ctx context.Context, _ int, start, end module.Item, limit int) ([]module.Value, bool, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, false, err
+	}
+	if start.Module != "" || end.Module != "" {
+		return nil, false, fmt.Errorf("%w: a scan in another module", module.ErrInvalid)
 	}
 	if r.sorted == nil {
 		r.sorted = r.c.Items()

@@ -1,6 +1,7 @@
 package moduletest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +16,8 @@ import (
 type Trick string
 
 // The tricks. Those under Faults break a rule in what they answer, and every core finds the same; those under Failures end
-// in an error that says nothing about the block; those under Lies are for others to find, by asking twice.
+// in an error that says nothing about the block; those under Lies are for others to find, by asking twice. Those under Deferred
+// come later, in the block in which something is due; those under Asides are played where no block is executed.
 const (
 	// Faults.
 	Mint             Trick = "mint"               // takes tokens from an escrow that is empty
@@ -41,6 +43,12 @@ const (
 	ReadsOn          Trick = "reads-on"           // goes on reading after reads were refused
 	RefusalIsFailure Trick = "refusal-is-failure" // takes a refused read for a failure of the block
 	CheckTooFew      Trick = "check-too-few"      // Check leaves one out
+	CheckForeign     Trick = "check-foreign"      // Check declares an item that no other module exports
+	ForeignWrite     Trick = "foreign-write"      // writes an item of another module
+	ForeignEscrow    Trick = "foreign-escrow"     // takes tokens from another module's escrow
+	ForeignGift      Trick = "foreign-gift"       // gives tokens to another module's escrow
+	ForeignSchedule  Trick = "foreign-schedule"   // schedules for an item of another module
+	ForeignRead      Trick = "foreign-read"       // takes it for a failure of the block that it may not read another module's item
 	// Failures.
 	Hang       Trick = "hang"        // Execute answers only when its context ends
 	Crash      Trick = "crash"       // Execute panics
@@ -48,7 +56,22 @@ const (
 	CheckFail  Trick = "check-fail"  // Check fails
 	CheckCrash Trick = "check-crash" // Check panics
 	// Lies.
-	Differs Trick = "differs" // each execution gives another result
+	Differs      Trick = "differs"       // each execution gives another result
+	CheckDiffers Trick = "check-differs" // each Check gives another answer
+	// Deferred. With these each transaction schedules an entry for the next clock.
+	DueFault Trick = "due-fault" // whenever something is due, the answer breaks the rules
+	DueCrash Trick = "due-crash" // whenever something is due, Execute panics
+	// Asides.
+	ExtendLong  Trick = "extend-long"  // an extension that is too long
+	ExtendHang  Trick = "extend-hang"  // Extend answers only when its context ends
+	ExtendFail  Trick = "extend-fail"  // Extend fails
+	QueryLong   Trick = "query-long"   // an answer that is too long
+	QueryRests  Trick = "query-rests"  // an answer that rests on too many items
+	QueryOthers Trick = "query-others" // an answer that rests on an item of another module
+	QueryHang   Trick = "query-hang"   // Query answers only when its context ends
+	QueryCrash  Trick = "query-crash"  // Query panics
+	ParamsHang  Trick = "params-hang"  // ValidateParams answers only when its context ends
+	ParamsCrash Trick = "params-crash" // ValidateParams panics
 	// Neither: these are put in order, or affect nobody else.
 	Unnamed Trick = "unnamed" // fails with something that is no name
 	Deny    Trick = "deny"    // a transaction fails that could succeed
@@ -57,22 +80,32 @@ const (
 // Faults, Failures and Lies are the tricks by what a core has to make of them.
 func Faults() []Trick {
 	return []Trick{Mint, Overspend, Rob, SpendAction, BlockSpends, Overflow, NoParty, BothParties, LongKey, LargeValue, PastSchedule, BadEvent,
-		ManyEvents, TooMuch, TooFew, TooMany, NilOutcome, Gas, BlockFails, ReadsForOthers, ReadsOn, RefusalIsFailure, CheckTooFew}
+		ManyEvents, TooMuch, TooFew, TooMany, NilOutcome, Gas, BlockFails, ReadsForOthers, ReadsOn, RefusalIsFailure, CheckTooFew,
+		CheckForeign, ForeignWrite, ForeignEscrow, ForeignGift, ForeignSchedule, ForeignRead}
 }
 
 // Failures are tricks that end in an error which is no fault.
 func Failures() []Trick { return []Trick{Hang, Crash, Fail, CheckFail, CheckCrash} }
 
 // Lies are tricks that no single answer gives away.
-func Lies() []Trick { return []Trick{Differs} }
+func Lies() []Trick { return []Trick{Differs, CheckDiffers} }
+
+// Deferred are tricks that come when something is due, and Asides those that are played where no block is executed.
+func Deferred() []Trick { return []Trick{DueFault, DueCrash} }
+
+// Asides are tricks that are played where no block is executed. They must not harm one.
+func Asides() []Trick {
+	return []Trick{ExtendLong, ExtendHang, ExtendFail, QueryLong, QueryRests, QueryOthers, QueryHang, QueryCrash, ParamsHang, ParamsCrash}
+}
 
 // Dishonest is a module that breaks the rules: a core must survive each of its tricks without losing a token, a block or
 // another module's transactions. Where it plays no trick it accepts every transaction; each writes one item, escrows the
-// max_spend of its first action there, and schedules nothing. It may be used concurrently, and Trick may be changed between
+// max_spend of its first action there, and schedules nothing but for the tricks under Deferred. It may be used concurrently, and Trick may be changed between
 // calls only.
 type Dishonest struct {
 	Trick Trick
-	// When says in which blocks the trick is played; nil: in those that have a transaction. Check plays its tricks always.
+	// When says in which blocks the trick is played; nil: in those that have a transaction. What is not about one block is
+	// always played, and what is about due entries whenever there are some.
 	When func(*module.Block) bool
 
 	runs atomic.Uint64
@@ -95,6 +128,15 @@ func (d *Dishonest) Check(_ context.Context, txs []module.Tx) ([]module.TxCheck,
 		return nil, errors.New("dishonest: check fails")
 	case CheckCrash:
 		panic("dishonest: check crashes")
+	case CheckForeign:
+		for i := range out {
+			out[i].Reads = []module.Item{foreignItem()}
+		}
+	case CheckDiffers:
+		run := d.runs.Add(1)
+		for i := range out {
+			out[i].Gas = run
+		}
 	}
 	return out, nil
 }
@@ -108,6 +150,17 @@ func (d *Dishonest) Execute(ctx context.Context, b *module.Block, r module.Reade
 		out.Txs[i] = module.Result{Gas: min(100, t.MaxGas), Writes: []module.Write{{Item: it, Data: []byte{1}}}}
 		if len(t.Actions) > 0 && t.Actions[0].MaxSpend > 0 {
 			out.Txs[i].Transfers = []module.Transfer{{From: module.Party{Account: &from}, To: module.Party{Escrow: &it}, Amount: t.Actions[0].MaxSpend}}
+		}
+		if d.Trick == DueFault || d.Trick == DueCrash {
+			out.Txs[i].Schedule = []module.Schedule{{Clock: b.Clock + 1, ID: t.ID, Item: it}}
+		}
+	}
+	if len(b.Due) > 0 {
+		switch d.Trick {
+		case DueFault:
+			out.Block.Error = "ErrNever"
+		case DueCrash:
+			panic("dishonest: execute crashes when something is due")
 		}
 	}
 	run := d.runs.Add(1)
@@ -181,6 +234,20 @@ func (d *Dishonest) trick(ctx context.Context, b *module.Block, r module.Reader,
 			it.Key = fmt.Sprint(i)
 			res.Writes = append(res.Writes, module.Write{Item: it, Data: make([]byte, module.MaxValueBytes)})
 		}
+	case ForeignWrite:
+		res.Writes = append(res.Writes, module.Write{Item: foreignItem(), Data: []byte("mine")})
+	case ForeignEscrow:
+		it = foreignItem()
+		move(module.Party{Escrow: &it}, signer, module.WholeEscrow, 0)
+	case ForeignGift:
+		it = foreignItem()
+		move(signer, module.Party{Escrow: &it}, 0, 0)
+	case ForeignSchedule:
+		res.Schedule = append(res.Schedule, module.Schedule{Clock: b.Clock + 1, Item: foreignItem()})
+	case ForeignRead:
+		if _, err := r.Read(ctx, last, []module.Item{foreignItem()}); err != nil {
+			return nil, fmt.Errorf("dishonest: %w", err)
+		}
 	case TooFew:
 		out.Txs = out.Txs[:last]
 	case Gas:
@@ -204,16 +271,55 @@ func (d *Dishonest) trick(ctx context.Context, b *module.Block, r module.Reader,
 	return out, nil
 }
 
-// Extend implements module.Module.
-func (d *Dishonest) Extend(context.Context, uint64, module.Reader) ([]byte, error) { return nil, nil }
+// foreignItem is one that no other module exports.
+func foreignItem() module.Item { return module.Item{Module: "bank", Key: "nobody exports this"} }
 
-// Query implements module.Module.
-func (d *Dishonest) Query(_ context.Context, q module.Query, _ module.Reader) (module.Answer, error) {
-	return module.Answer{}, fmt.Errorf("%w: %.80q", module.ErrUnknownPath, q.Path)
+// Extend implements module.Module.
+func (d *Dishonest) Extend(ctx context.Context, _ uint64, _ module.Reader) ([]byte, error) {
+	switch d.Trick {
+	case ExtendLong:
+		return make([]byte, types.MaxExtensionBytes+1), nil
+	case ExtendHang:
+		<-ctx.Done()
+		return nil, fmt.Errorf("dishonest: %w", ctx.Err())
+	case ExtendFail:
+		return nil, errors.New("dishonest: extend fails")
+	}
+	return nil, nil
+}
+
+// Query implements module.Module. It knows the path "trick" while it plays one.
+func (d *Dishonest) Query(ctx context.Context, q module.Query, _ module.Reader) (module.Answer, error) {
+	a := module.Answer{JSON: []byte("1")}
+	switch d.Trick {
+	case QueryLong:
+		a.JSON = append(bytes.Repeat([]byte{' '}, module.MaxAnswerBytes), '1')
+	case QueryRests:
+		a.RestsOn = make([]module.Item, module.MaxRestsOn+1)
+	case QueryOthers:
+		a.RestsOn = []module.Item{foreignItem()}
+	case QueryHang:
+		<-ctx.Done()
+		return module.Answer{}, fmt.Errorf("dishonest: %w", ctx.Err())
+	case QueryCrash:
+		panic("dishonest: query crashes")
+	default:
+		return module.Answer{}, fmt.Errorf("%w: %.80q", module.ErrUnknownPath, q.Path)
+	}
+	return a, nil
 }
 
 // ValidateParams implements module.Module.
-func (d *Dishonest) ValidateParams(context.Context, map[string][]byte) error { return nil }
+func (d *Dishonest) ValidateParams(ctx context.Context, _ map[string][]byte) error {
+	switch d.Trick {
+	case ParamsHang:
+		<-ctx.Done()
+		return fmt.Errorf("dishonest: %w", ctx.Err())
+	case ParamsCrash:
+		panic("dishonest: validation crashes")
+	}
+	return nil
+}
 
 // Migrate implements module.Module.
 func (d *Dishonest) Migrate(context.Context, string, string, module.Reader) ([]module.Write, error) {

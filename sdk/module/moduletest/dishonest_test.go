@@ -3,6 +3,7 @@ package moduletest
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/paloalto-chain/paloalto/sdk/module"
@@ -40,7 +41,7 @@ func TestFaultsAreFaults(t *testing.T) {
 				c.FundAll(txs)
 				before := c.State()
 				e, err := c.Block(t.Context(), m, Clock, txs)
-				if trick == CheckTooFew {
+				if trick == CheckTooFew || trick == CheckForeign {
 					if !errors.Is(err, module.ErrFault) {
 						t.Fatalf("check: %v, want a fault", err)
 					}
@@ -85,7 +86,70 @@ func TestFailuresAreNoFaults(t *testing.T) {
 	}
 }
 
+// TestAsides: what is no block ends with a fault or an error, and never with what breaks a limit.
+func TestAsides(t *testing.T) {
+	faults := map[Trick]bool{ExtendLong: true, QueryLong: true, QueryRests: true, QueryOthers: true}
+	for _, trick := range Asides() {
+		for how, m := range dishonestModules(t, trick) {
+			t.Run(string(trick)+"/"+how, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				if strings.HasSuffix(string(trick), "hang") {
+					cancel()
+				}
+				r := NewCore(types.ChainID{}, nil).Reader()
+				x, err := m.Extend(ctx, 1, r)
+				switch {
+				case strings.HasPrefix(string(trick), "query"):
+					_, err = m.Query(ctx, module.Query{Path: "trick"}, r)
+				case strings.HasPrefix(string(trick), "params"):
+					err = m.ValidateParams(ctx, nil)
+				}
+				if err == nil || len(x) > 0 || errors.Is(err, module.ErrFault) != faults[trick] {
+					t.Fatalf("%d bytes, %v", len(x), err)
+				}
+				if ctx.Err() != nil && !errors.Is(err, context.Canceled) {
+					t.Fatalf("%v, want the context's end", err)
+				}
+			})
+		}
+	}
+}
+
+// TestDeferred: the block that schedules is legal, and the one in which the work is due is not.
+func TestDeferred(t *testing.T) {
+	for _, trick := range Deferred() {
+		for how, m := range dishonestModules(t, trick) {
+			t.Run(string(trick)+"/"+how, func(t *testing.T) {
+				c := NewCore(types.ChainID{}, nil)
+				txs := dishonestTxs()
+				c.FundAll(txs)
+				if e, err := c.Block(t.Context(), m, Clock, txs); err != nil || e.Fault != nil || len(c.Queue()) != len(txs) {
+					t.Fatalf("%v, %v, %v", e, err, c.Queue())
+				}
+				e, err := c.Block(t.Context(), m, Clock+1, nil)
+				if trick == DueFault && (err != nil || !errors.Is(e.Fault, module.ErrFault)) || trick == DueCrash && err == nil {
+					t.Fatalf("%v, %v", e, err)
+				}
+			})
+		}
+	}
+}
+
 func TestOtherTricks(t *testing.T) {
+	for how, m := range dishonestModules(t, CheckDiffers) {
+		var digests []types.Hash
+		for range 2 {
+			checks, err := m.Check(t.Context(), dishonestTxs())
+			if err != nil {
+				t.Fatalf("%s: %v", how, err)
+			}
+			digests = append(digests, checks[0].Digest())
+		}
+		if digests[0] == digests[1] {
+			t.Fatalf("%s: two checks say the same", how)
+		}
+	}
 	for how, m := range dishonestModules(t, Differs) {
 		c := NewCore(types.ChainID{}, nil)
 		b, _, err := c.Prepare(t.Context(), m, Clock, dishonestTxs())

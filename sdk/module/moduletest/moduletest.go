@@ -57,8 +57,20 @@ type Factory struct {
 	Paths []string
 	// Params go with every block. GoodParams must pass ValidateParams; BadParams must not, unless it is nil.
 	Params, GoodParams, BadParams map[string][]byte
+	// Private are paths of Paths whose answer says more to one account than to anybody, and that account.
+	Private map[string]types.AccountID
+	// Foreign is nil for a module that reads nothing of others.
+	Foreign *Foreign
 	// ByHeight says that the state which transactions leave depends on the height of their block.
 	ByHeight bool
+}
+
+// Foreign is what a module reads of others.
+type Foreign struct {
+	Exports map[string][]string // prefixes, by the other module
+	Values  []module.Value      // what others hold there, for Txs to succeed
+	// Txs returns transactions that read it. With Values they succeed like those of Valid; without they may fail.
+	Txs func(seed uint64, n int) []module.Tx
 }
 
 // Clock is the clock of blocks with valid transactions, and QuerySeed the seed of those that queries are about.
@@ -82,6 +94,8 @@ func Cases() []Case {
 	out = append(out, sameCases()...)
 	out = append(out, spendCases()...)
 	out = append(out, readCases()...)
+	out = append(out, queryCases()...)
+	out = append(out, foreignCases()...)
 	out = append(out, scheduleCases()...)
 	out = append(out, callCases()...)
 	return out
@@ -122,8 +136,16 @@ func (o *opened) done() {
 	}
 }
 
-// core returns a core without any state.
-func (o *opened) core() *Core { return NewCore(o.f.Chain, o.f.Params) }
+// core returns a core without any state, in which others export what the factory says, and hold nothing.
+func (o *opened) core() *Core {
+	c := NewCore(o.f.Chain, o.f.Params)
+	if o.f.Foreign != nil {
+		for mod, prefixes := range o.f.Foreign.Exports {
+			c.Export(mod, prefixes...)
+		}
+	}
+	return c
+}
 
 // valid returns n valid transactions.
 func (o *opened) valid(seed uint64, n int) []module.Tx {

@@ -1,10 +1,8 @@
 package moduletest
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/paloalto-chain/paloalto/sdk/module"
 )
@@ -80,57 +78,6 @@ func readCases() []Case {
 			h := &hooked{Reader: c.Reader(), short: true}
 			if got := fingerprints(o.execute(o.block(c, Clock, txs), h)); got != want {
 				t.Fatalf("with pages of one item: %s", diff(got, want))
-			}
-		}},
-		{"queries-are-answered", "the API passes on what a module answers", func(t T, f Factory) {
-			o := open(t, f)
-			defer o.done()
-			c := o.core()
-			o.succeed(c, Clock, o.valid(QuerySeed, 5))
-			before := c.State()
-			for _, p := range f.Paths {
-				var last string
-				for range 2 {
-					a, err := o.Query(t.Context(), module.Query{Path: p, Clock: Clock, Height: c.Height}, c.Reader())
-					if err != nil {
-						t.Fatalf("query %q: %v", p, err)
-					}
-					if !json.Valid(a.JSON) || len(a.JSON) > module.MaxAnswerBytes || len(a.RestsOn) > module.MaxRestsOn {
-						t.Fatalf("query %q: %.200q, which rests on %d items", p, a.JSON, len(a.RestsOn))
-					}
-					if last != "" && last != string(a.JSON) {
-						t.Fatalf("query %q: %.200q, and then %.200q", p, last, a.JSON)
-					}
-					last = string(a.JSON)
-				}
-			}
-			if c.State() != before {
-				t.Fatalf("a query changes the state")
-			}
-		}},
-		{"unknown-paths-are-named", "the API answers 'not found'", func(t T, f Factory) {
-			o := open(t, f)
-			defer o.done()
-			for _, p := range []string{"", "no/such/path", "\x00", strings.Repeat("x", 4096), "/", "?"} {
-				if _, err := o.Query(t.Context(), module.Query{Path: p}, o.core().Reader()); !errors.Is(err, module.ErrUnknownPath) {
-					t.Fatalf("query %.20q: %v, want ErrUnknownPath", p, err)
-				}
-			}
-		}},
-		{"hostile-queries-do-no-harm", "anybody can ask anything", func(t T, f Factory) {
-			o := open(t, f)
-			defer o.done()
-			c := o.core()
-			for _, p := range f.Paths {
-				for _, q := range []string{p + "/", p + "?", p + "?a=b&&=%zz;", p[:len(p)/2], p + p, strings.ToUpper(p), p + "?limit=-1", p + "\x00", p + "\xff"} {
-					a, err := o.Query(t.Context(), module.Query{Path: q, Argument: []byte{0xff, 0}, Clock: ^uint64(0), Height: ^uint64(0)}, c.Reader())
-					if errors.Is(err, errPanic) || isPanic(err) {
-						t.Fatalf("query %q: %v", q, err)
-					}
-					if err == nil && !json.Valid(a.JSON) {
-						t.Fatalf("query %q: %.200q is not JSON", q, a.JSON)
-					}
-				}
 			}
 		}},
 	}

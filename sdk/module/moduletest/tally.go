@@ -20,9 +20,25 @@ import (
 //	keep name, amount, ticks  holds the amount for so many ticks, then gives it back; fails if something is held there
 //	peek name                 fails if the name has not been counted; reads without having declared it
 //	sum                       tells the sum of all counts at the start of the block; scans
+//	look name, amount         tells what a neighbour has under the name, see [NeighbourItem]; fails if that is nothing. With an
+//	                          amount other than 0 it reads without having declared it
 //
-// Queries are n/NAME and all; the parameter tally.step is a number from 1 to 9, which nothing depends on.
-type Tally struct{ closed atomic.Bool }
+// Queries are n/NAME, all, and kept/NAME: what is held there, and for the one whom it is held for, who that is. The parameter
+// tally.step is a number from 1 to 9, which nothing depends on.
+type Tally struct {
+	// Neighbour says that the chain has the module [Neighbour], which exports what begins with "open/". Without, there is no look.
+	Neighbour bool
+
+	closed atomic.Bool
+}
+
+// Neighbour is the module whose items the action look reads.
+const Neighbour = "neighbour"
+
+// NeighbourItem is where the neighbour has what look reads under a name.
+func NeighbourItem(name string) module.Item {
+	return module.Item{Module: Neighbour, Key: "open/" + name}
+}
 
 // NewTally returns an instance.
 func NewTally() *Tally { return &Tally{} }
@@ -54,7 +70,7 @@ type tallyOrder struct {
 
 func tallyParse(a types.Action) (o tallyOrder, problem string) {
 	switch a.Name {
-	case "add", "keep", "peek", "sum":
+	case "add", "keep", "peek", "sum", "look":
 	default:
 		return o, "ErrUnknownAction"
 	}
@@ -95,10 +111,13 @@ func (m *Tally) Check(ctx context.Context, txs []module.Tx) ([]module.TxCheck, e
 	for i := range txs {
 		c := module.TxCheck{Gas: tallyGas(&txs[i])}
 		for _, a := range txs[i].Actions {
-			o, problem := tallyParse(a)
+			o, problem := m.parse(a)
 			if problem != "" {
 				c = module.TxCheck{Error: problem}
 				break
+			}
+			if o.action == "look" && o.amount == 0 && len(c.Reads) < module.MaxReadsPerTx {
+				c.Reads = append(c.Reads, NeighbourItem(o.name))
 			}
 			if o.action == "add" || o.action == "keep" {
 				if len(c.Reads) < module.MaxReadsPerTx {
@@ -114,11 +133,33 @@ func (m *Tally) Check(ctx context.Context, txs []module.Tx) ([]module.TxCheck, e
 	return out, nil
 }
 
+func (m *Tally) parse(a types.Action) (o tallyOrder, problem string) {
+	if o, problem = tallyParse(a); o.action == "look" && !m.Neighbour {
+		problem = "ErrUnknownAction"
+	}
+	return o, problem
+}
+
 // tallyRun is a block under way.
 type tallyRun struct {
+	m     *Tally
 	b     *module.Block
 	r     module.Reader
 	count map[module.Item]uint64 // as changed, or read
+	seen  map[module.Item][]byte // of the neighbour
+}
+
+// look returns what the neighbour has.
+func (x *tallyRun) look(ctx context.Context, tx int, it module.Item) ([]byte, error) {
+	if v, ok := x.seen[it]; ok {
+		return v, nil
+	}
+	values, err := x.r.Read(ctx, tx, []module.Item{it})
+	if err != nil {
+		return nil, err
+	}
+	x.seen[it] = values[0]
+	return values[0], nil
 }
 
 func (x *tallyRun) get(ctx context.Context, tx int, it module.Item) (uint64, error) {
@@ -134,7 +175,7 @@ func (x *tallyRun) get(ctx context.Context, tx int, it module.Item) (uint64, err
 }
 
 func number(b []byte) uint64 {
-	if len(b) != 8 {
+	if len(b) != 8 && len(b) != 40 { // what is kept has its owner behind
 		return 0
 	}
 	return binary.BigEndian.Uint64(b)
@@ -145,9 +186,13 @@ func (m *Tally) Execute(ctx context.Context, b *module.Block, r module.Reader) (
 	if err := m.open(ctx); err != nil {
 		return nil, err
 	}
-	x := &tallyRun{b: b, r: r, count: map[module.Item]uint64{}}
+	x := &tallyRun{m: m, b: b, r: r, count: map[module.Item]uint64{}, seen: map[module.Item][]byte{}}
 	for _, v := range b.Values {
-		x.count[v.Item] = number(v.Data)
+		if v.Item.Module != "" {
+			x.seen[v.Item] = v.Data
+		} else {
+			x.count[v.Item] = number(v.Data)
+		}
 	}
 	out := &module.Outcome{Txs: make([]module.Result, len(b.Txs))}
 	for _, d := range b.Due {
@@ -169,8 +214,10 @@ func (m *Tally) Execute(ctx context.Context, b *module.Block, r module.Reader) (
 			return nil, err
 		}
 		res, err := x.transaction(ctx, i)
-		if errors.Is(err, module.ErrReadLimit) {
-			res, err = module.Result{Error: "ErrReadLimit", Gas: min(tallyGas(&b.Txs[i]), b.Txs[i].MaxGas)}, nil
+		for name, refused := range map[string]error{"ErrReadLimit": module.ErrReadLimit, "ErrNotExported": module.ErrInvalid} {
+			if errors.Is(err, refused) {
+				res, err = module.Result{Error: name, Gas: min(tallyGas(&b.Txs[i]), b.Txs[i].MaxGas)}, nil
+			}
 		}
 		if err != nil {
 			return nil, fmt.Errorf("tally: %w", err)
@@ -191,9 +238,20 @@ func (x *tallyRun) transaction(ctx context.Context, i int) (res module.Result, e
 	}
 	changed := map[module.Item]uint64{}
 	for j, a := range t.Actions {
-		o, problem := tallyParse(a)
+		o, problem := x.m.parse(a)
 		if problem != "" {
 			return failed(problem)
+		}
+		if o.action == "look" {
+			v, err := x.look(ctx, i, NeighbourItem(o.name))
+			if err != nil {
+				return res, err
+			}
+			if v == nil {
+				return failed("ErrMissing")
+			}
+			res.Events = append(res.Events, module.Event{Name: "looked", Data: fmt.Appendf(nil, `{"bytes":%d,"first":"%x"}`, len(v), v[:min(len(v), 32)])})
+			continue
 		}
 		if o.action == "keep" {
 			o.name = "kept/" + o.name
@@ -233,7 +291,11 @@ func (x *tallyRun) transaction(ctx context.Context, i int) (res module.Result, e
 		if o.amount > 0 {
 			res.Transfers = append(res.Transfers, module.Transfer{From: module.Party{Account: &from}, To: module.Party{Escrow: &it}, Amount: o.amount, Action: j})
 		}
-		res.Writes = append(res.Writes, module.Write{Item: it, Data: binary.BigEndian.AppendUint64(nil, have+1)})
+		data := binary.BigEndian.AppendUint64(nil, have+1)
+		if o.action == "keep" {
+			data = append(data, t.Account[:]...)
+		}
+		res.Writes = append(res.Writes, module.Write{Item: it, Data: data})
 	}
 	for it, v := range changed { // each has its own key: the order does not matter
 		x.count[it] = v
@@ -280,6 +342,18 @@ func (m *Tally) Query(ctx context.Context, q module.Query, r module.Reader) (mod
 		}
 		return module.Answer{JSON: strconv.AppendUint(nil, number(values[0]), 10), RestsOn: []module.Item{it}}, nil
 	}
+	if name, ok := strings.CutPrefix(q.Path, "kept/"); ok && len(name) <= 64 {
+		it := TallyItem(q.Path)
+		values, err := r.Read(ctx, module.BlockTx, []module.Item{it})
+		if err != nil {
+			return module.Answer{}, err
+		}
+		held := number(values[0])
+		if held > 0 && q.Caller != nil && string(values[0][8:]) == string(q.Caller[:]) {
+			return module.Answer{JSON: fmt.Appendf(nil, `{"held":%d,"for":"%x"}`, held, *q.Caller), RestsOn: []module.Item{it}}, nil
+		}
+		return module.Answer{JSON: fmt.Appendf(nil, `{"held":%d}`, held), RestsOn: []module.Item{it}}, nil
+	}
 	if q.Path == "all" {
 		sum, n, err := tallySum(ctx, r, module.BlockTx)
 		if err != nil {
@@ -318,7 +392,7 @@ func (m *Tally) Migrate(ctx context.Context, from, to string, _ module.Reader) (
 func TallyFactory() Factory {
 	return Factory{
 		Open: func() (Instance, error) {
-			m := NewTally()
+			m := &Tally{Neighbour: true}
 			return Instance{Module: m, Close: m.Close}, nil
 		},
 		Chain: types.ChainID{1}, Valid: TallyTxs,
@@ -328,12 +402,30 @@ func TallyFactory() Factory {
 			TallyTx(3, TallyAction("add", "a", 1, 0), types.Action{Name: "add", Body: []byte{1, 'a', 0, 0, 0}}),
 			TallyTx(4, types.Action{Name: "\xff\x00"}),
 		},
-		Paths:      []string{"n/shared", "n/nobody", "all"},
+		Paths:   []string{"n/shared", "n/nobody", "all", TallyKept},
+		Private: map[string]types.AccountID{TallyKept: TallyTxs(QuerySeed, 2)[1].Account},
+		Foreign: &Foreign{
+			Exports: map[string][]string{Neighbour: {"open/"}},
+			Values:  []module.Value{{Item: NeighbourItem("rate"), Data: []byte("seven")}, {Item: NeighbourItem("nothing"), Data: []byte{}}},
+			Txs: func(seed uint64, n int) []module.Tx {
+				out := make([]module.Tx, n)
+				for i := range out {
+					k := seed<<32 + 1<<31 + uint64(i)
+					out[i] = TallyTx(k, TallyAction("look", []string{"rate", "nothing"}[i%2], uint64(i%3), 0), TallyAction("add", "shared", 0, 0))
+					out[i].Actions[0].MaxSpend = uint64(i % 3)
+				}
+				return out
+			},
+		},
 		Params:     map[string][]byte{"tally.step": []byte("2")},
 		GoodParams: map[string][]byte{"tally.step": []byte("9"), "somebody.else": []byte(`"x"`)},
 		BadParams:  map[string][]byte{"tally.step": []byte("10")},
 	}
 }
+
+// TallyKept is a path of [Tally] whose answer says more to whom something is held for, once TallyTxs([QuerySeed], 2) has been
+// executed.
+const TallyKept = "kept/77/1"
 
 // TallyTx makes a transaction with an id and a signer that follow from n.
 func TallyTx(n uint64, actions ...types.Action) module.Tx {

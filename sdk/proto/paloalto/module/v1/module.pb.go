@@ -30,7 +30,7 @@ const (
 	Error_ERROR_BAD_PARAMS   Error = 3 // ValidateParams
 	Error_ERROR_READ_LIMIT   Error = 4 // the host refuses further reads for this transaction
 	Error_ERROR_UNSUPPORTED  Error = 5
-	Error_ERROR_INVALID      Error = 6
+	Error_ERROR_INVALID      Error = 6 // of an Ask: an item that no other module exports, or a range in another module
 )
 
 // Enum value maps for Error.
@@ -82,11 +82,13 @@ func (Error) EnumDescriptor() ([]byte, []int) {
 	return file_paloalto_module_v1_module_proto_rawDescGZIP(), []int{0}
 }
 
-// Item is a key of the module's own namespace: 8 bytes of place, and the rest of the key.
+// Item is a key of the module's own namespace: 8 bytes of place, and the rest of the key. What another module exports is
+// read by naming that module, in TxCheck.reads and in an Ask of Execute for items; everywhere else module is empty.
 type Item struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Place         []byte                 `protobuf:"bytes,1,opt,name=place,proto3" json:"place,omitempty"`
 	Key           []byte                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	Module        []byte                 `protobuf:"bytes,3,opt,name=module,proto3" json:"module,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -131,6 +133,13 @@ func (x *Item) GetPlace() []byte {
 func (x *Item) GetKey() []byte {
 	if x != nil {
 		return x.Key
+	}
+	return nil
+}
+
+func (x *Item) GetModule() []byte {
+	if x != nil {
+		return x.Module
 	}
 	return nil
 }
@@ -743,6 +752,7 @@ type Begin struct {
 	Params        map[string][]byte      `protobuf:"bytes,12,rep,name=params,proto3" json:"params,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	Last          bool                   `protobuf:"varint,13,opt,name=last,proto3" json:"last,omitempty"`          // no further piece
 	Consensus     *ConsensusInfo         `protobuf:"bytes,14,opt,name=consensus,proto3" json:"consensus,omitempty"` // for the module of the consensus plugin; in the first piece
+	Producers     [][]byte               `protobuf:"bytes,15,rep,name=producers,proto3" json:"producers,omitempty"` // of the block's epoch, in the order of the set; each a byte of the scheme, then the key; in the first piece
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -871,6 +881,13 @@ func (x *Begin) GetLast() bool {
 func (x *Begin) GetConsensus() *ConsensusInfo {
 	if x != nil {
 		return x.Consensus
+	}
+	return nil
+}
+
+func (x *Begin) GetProducers() [][]byte {
+	if x != nil {
+		return x.Producers
 	}
 	return nil
 }
@@ -1080,7 +1097,8 @@ func (x *Value) GetPresent() bool {
 	return false
 }
 
-// Ask wants values: of items, or of a range. In Execute the core charges the transaction and limits it.
+// Ask wants values: of items, or of a range. In Execute the core charges the transaction and limits it. Values are those at the
+// start of the block.
 type Ask struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Tx            uint32                 `protobuf:"varint,1,opt,name=tx,proto3" json:"tx,omitempty"` // index in Begin.txs; 2^32-1: for due items and extensions, and outside Execute
@@ -2552,10 +2570,11 @@ var File_paloalto_module_v1_module_proto protoreflect.FileDescriptor
 
 const file_paloalto_module_v1_module_proto_rawDesc = "" +
 	"\n" +
-	"\x1fpaloalto/module/v1/module.proto\x12\x12paloalto.module.v1\".\n" +
+	"\x1fpaloalto/module/v1/module.proto\x12\x12paloalto.module.v1\"F\n" +
 	"\x04Item\x12\x14\n" +
 	"\x05place\x18\x01 \x01(\fR\x05place\x12\x10\n" +
-	"\x03key\x18\x02 \x01(\fR\x03key\"c\n" +
+	"\x03key\x18\x02 \x01(\fR\x03key\x12\x16\n" +
+	"\x06module\x18\x03 \x01(\fR\x06module\"c\n" +
 	"\x05Write\x12,\n" +
 	"\x04item\x18\x01 \x01(\v2\x18.paloalto.module.v1.ItemR\x04item\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\fR\x05value\x12\x16\n" +
@@ -2592,7 +2611,7 @@ const file_paloalto_module_v1_module_proto_rawDesc = "" +
 	"\rExecuteOutput\x12+\n" +
 	"\x03ask\x18\x01 \x01(\v2\x17.paloalto.module.v1.AskH\x00R\x03ask\x12+\n" +
 	"\x03end\x18\x02 \x01(\v2\x17.paloalto.module.v1.EndH\x00R\x03endB\x06\n" +
-	"\x04kind\"\xa6\x04\n" +
+	"\x04kind\"\xc4\x04\n" +
 	"\x05Begin\x12\x1a\n" +
 	"\binstance\x18\x01 \x01(\x04R\binstance\x12\x14\n" +
 	"\x05chain\x18\x02 \x01(\fR\x05chain\x12\x16\n" +
@@ -2610,7 +2629,8 @@ const file_paloalto_module_v1_module_proto_rawDesc = "" +
 	"\x06values\x18\v \x03(\v2\x19.paloalto.module.v1.ValueR\x06values\x12=\n" +
 	"\x06params\x18\f \x03(\v2%.paloalto.module.v1.Begin.ParamsEntryR\x06params\x12\x12\n" +
 	"\x04last\x18\r \x01(\bR\x04last\x12?\n" +
-	"\tconsensus\x18\x0e \x01(\v2!.paloalto.module.v1.ConsensusInfoR\tconsensus\x1a9\n" +
+	"\tconsensus\x18\x0e \x01(\v2!.paloalto.module.v1.ConsensusInfoR\tconsensus\x12\x1c\n" +
+	"\tproducers\x18\x0f \x03(\fR\tproducers\x1a9\n" +
 	"\vParamsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01\"\xaa\x01\n" +

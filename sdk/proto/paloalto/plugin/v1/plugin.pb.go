@@ -217,6 +217,7 @@ type KindInfo struct {
 	Rules         []string               `protobuf:"bytes,2,rep,name=rules,proto3" json:"rules,omitempty"` // versions of what it computes, newest first
 	Schema        *Schema                `protobuf:"bytes,3,opt,name=schema,proto3" json:"schema,omitempty"`
 	HasModule     bool                   `protobuf:"varint,4,opt,name=has_module,json=hasModule,proto3" json:"has_module,omitempty"` // instances also serve ModuleService
+	Exports       [][]byte               `protobuf:"bytes,5,rep,name=exports,proto3" json:"exports,omitempty"`                       // prefixes of the module face's keys that other modules may read; none empty, ascending, none a prefix of another
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -277,6 +278,13 @@ func (x *KindInfo) GetHasModule() bool {
 		return x.HasModule
 	}
 	return false
+}
+
+func (x *KindInfo) GetExports() [][]byte {
+	if x != nil {
+		return x.Exports
+	}
+	return nil
 }
 
 type Schema struct {
@@ -457,6 +465,7 @@ type OpenRequest struct {
 	DataDir       string                 `protobuf:"bytes,6,opt,name=data_dir,json=dataDir,proto3" json:"data_dir,omitempty"`             // the only folder that the instance may write; empty if it needs none
 	GenesisJson   []byte                 `protobuf:"bytes,7,opt,name=genesis_json,json=genesisJson,proto3" json:"genesis_json,omitempty"` // the genesis document; empty for transport
 	Instance      uint64                 `protobuf:"varint,8,opt,name=instance,proto3" json:"instance,omitempty"`                         // handle that the host has chosen; its upper 32 bits are the incarnation of the process. 0: the plugin chooses
+	Producer      []byte                 `protobuf:"bytes,9,opt,name=producer,proto3" json:"producer,omitempty"`                          // the key with which this node makes and signs blocks: its scheme in one byte, then the key; empty if it has none, and for transport
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -545,6 +554,13 @@ func (x *OpenRequest) GetInstance() uint64 {
 		return x.Instance
 	}
 	return 0
+}
+
+func (x *OpenRequest) GetProducer() []byte {
+	if x != nil {
+		return x.Producer
+	}
+	return nil
 }
 
 type OpenResponse struct {
@@ -1349,13 +1365,14 @@ const file_paloalto_plugin_v1_plugin_proto_rawDesc = "" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x17\n" +
 	"\aapi_min\x18\x03 \x01(\rR\x06apiMin\x12\x17\n" +
 	"\aapi_max\x18\x04 \x01(\rR\x06apiMax\x122\n" +
-	"\x05kinds\x18\x05 \x03(\v2\x1c.paloalto.plugin.v1.KindInfoR\x05kinds\"\x87\x01\n" +
+	"\x05kinds\x18\x05 \x03(\v2\x1c.paloalto.plugin.v1.KindInfoR\x05kinds\"\xa1\x01\n" +
 	"\bKindInfo\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
 	"\x05rules\x18\x02 \x03(\tR\x05rules\x122\n" +
 	"\x06schema\x18\x03 \x01(\v2\x1a.paloalto.plugin.v1.SchemaR\x06schema\x12\x1d\n" +
 	"\n" +
-	"has_module\x18\x04 \x01(\bR\thasModule\"G\n" +
+	"has_module\x18\x04 \x01(\bR\thasModule\x12\x18\n" +
+	"\aexports\x18\x05 \x03(\fR\aexports\"G\n" +
 	"\x06Schema\x12=\n" +
 	"\n" +
 	"attributes\x18\x01 \x03(\v2\x1d.paloalto.plugin.v1.AttributeR\n" +
@@ -1372,7 +1389,7 @@ const file_paloalto_plugin_v1_plugin_proto_rawDesc = "" +
 	"\bmax_json\x18\t \x01(\tR\amaxJson\x12\x1a\n" +
 	"\bgoverned\x18\n" +
 	" \x01(\bR\bgoverned\x12\x1b\n" +
-	"\tstep_json\x18\v \x01(\tR\bstepJson\"\xec\x01\n" +
+	"\tstep_json\x18\v \x01(\tR\bstepJson\"\x88\x02\n" +
 	"\vOpenRequest\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x19\n" +
 	"\bchain_id\x18\x02 \x01(\fR\achainId\x12\x1d\n" +
@@ -1383,7 +1400,8 @@ const file_paloalto_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x05rules\x18\x05 \x01(\tR\x05rules\x12\x19\n" +
 	"\bdata_dir\x18\x06 \x01(\tR\adataDir\x12!\n" +
 	"\fgenesis_json\x18\a \x01(\fR\vgenesisJson\x12\x1a\n" +
-	"\binstance\x18\b \x01(\x04R\binstance\"*\n" +
+	"\binstance\x18\b \x01(\x04R\binstance\x12\x1a\n" +
+	"\bproducer\x18\t \x01(\fR\bproducer\"*\n" +
 	"\fOpenResponse\x12\x1a\n" +
 	"\binstance\x18\x01 \x01(\x04R\binstance\"*\n" +
 	"\fCloseRequest\x12\x1a\n" +
