@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"sync"
-	"time"
 
 	"github.com/paloalto-chain/paloalto/core/journal"
 	"github.com/paloalto-chain/paloalto/core/ledger"
@@ -13,11 +11,16 @@ import (
 	"github.com/paloalto-chain/paloalto/sdk/types"
 )
 
-// build makes a block for the engine and answers Built. The block is known and checked here at once; it is executed when its
-// proposal has left, or when something is built on it.
+// build makes a block for the engine and answers Built. The block is known and checked here at once. It is executed before if it has
+// anything for a plugin, see rehearse; else when its proposal has left, or when something is built on it.
 func (c *Chain) build(ctx context.Context, r *consensus.Build) error {
 	built := &consensus.Built{Slot: r.Slot, Parent: r.Parent}
 	n, err := c.newBlock(ctx, r)
+	if err == nil && n != nil {
+		if n, err = c.rehearse(ctx, n); c.Slot() > r.Slot {
+			n = nil
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -112,6 +115,7 @@ func (c *Chain) fill(ctx context.Context, n *node, r *consensus.Build) error {
 	var txs []*ledger.Tx
 	if !r.Empty {
 		var err error
+		c.rest()
 		room := c.cfg.Ledger.MaxBlockBytes()
 		body.Extensions = c.extensions(ctx, parent, r.Slot, room-min(room, uint64(len(body.Encode())+bodyOverhead)))
 		used := uint64(len(body.Encode()) + bodyOverhead)
@@ -119,15 +123,7 @@ func (c *Chain) fill(ctx context.Context, n *node, r *consensus.Build) error {
 			return err
 		}
 	}
-	ids := make([]types.TxID, len(txs))
-	n.txs = txs
-	for i, t := range txs {
-		body.Txs = append(body.Txs, t.Envelope)
-		ids[i] = t.ID
-		n.ids[t.ID] = t.T.Expires
-	}
-	h.BodyRoot, h.ExtensionRoot = body.BodyRoot(ids), body.ExtensionRoot()
-	n.body, n.id = body.Encode(), h.ID()
+	n.seal(&body, c.trim(txs))
 	return nil
 }
 
@@ -137,45 +133,6 @@ const (
 	bodyOverhead      = 16
 	extensionOverhead = 4
 )
-
-// minExtend is the least time that modules have to say what they put into a block; a tenth of a slot is the usual one.
-const minExtend = 20 * time.Millisecond
-
-// extensions asks the modules what they put into the block, of which so many bytes are left. One that cannot say in time leaves
-// its own out, so that it does not hold up the proposal.
-func (c *Chain) extensions(ctx context.Context, parent *node, slot, room uint64) (out []types.Extension) {
-	ctx, cancel := context.WithTimeout(ctx, max(time.Duration(c.cfg.Genesis.SlotMs)*time.Millisecond/10, minExtend))
-	defer cancel()
-	names := c.cfg.Ledger.ModuleNames()
-	said, errs := make([][]byte, len(names)), make([]error, len(names))
-	var wg sync.WaitGroup
-	for i, m := range names {
-		wg.Go(func() {
-			said[i], errs[i] = c.cfg.Ledger.Module(m).Extend(ctx, slot, ledger.QueryReader(parent.result.layer, m))
-		})
-	}
-	wg.Wait()
-	room = min(room, types.MaxAllExtensionBytes)
-	first := c.produced.Load() // they take turns at being the first, so that none of them finds too little room for ever
-	for i := range uint64(len(names)) {
-		k := (first + i) % uint64(len(names))
-		m, x, err := names[k], said[k], errs[k]
-		n := uint64(len(m) + len(x) + extensionOverhead)
-		switch {
-		case err != nil:
-			c.log.Warn("a module cannot extend the block", "module", m, "cause", err)
-		case len(x) > types.MaxExtensionBytes:
-			c.log.Warn("a module's extension is too large and is left out", "module", m, "bytes", len(x), "most", types.MaxExtensionBytes)
-		case len(x) == 0:
-		case n > room || len(out) == types.MaxExtensions:
-			c.log.Warn("the block has no room for a module's extension", "module", m, "slot", slot, "bytes", n, "room", room)
-		default:
-			room -= n
-			out = append(out, types.Extension{Module: m, Data: x})
-		}
-	}
-	return out
-}
 
 const (
 	chooseRounds = 4  // how often what the state refuses is replaced by other transactions
@@ -193,7 +150,7 @@ func (c *Chain) choose(ctx context.Context, parent *node, r *consensus.Build, us
 	tried := map[types.TxID]bool{}
 	for range chooseRounds {
 		fresh := c.cfg.Pool.Take(r.Slot, room, gas, func(t *ledger.Tx) bool {
-			return !tried[t.ID] && !br.has(t.ID) && br.checkRef(t, parent) == nil
+			return !tried[t.ID] && c.mayTake(t) && !br.has(t.ID) && br.checkRef(t, parent) == nil
 		})
 		if len(fresh) == 0 {
 			break

@@ -31,7 +31,11 @@ type Chain struct {
 	recent recent
 
 	parked   map[types.BlockID]*parked // checks that wait for a body or a parent; the worker's
-	refused  map[types.TxID]int        // how often a transaction could not be built in; the worker's
+	refused  map[types.TxID]int        // how often a transaction could not be built in, or took too long; the worker's
+	shunned  map[types.TxID]uint64     // transactions that are in no own block, and up to which slot; the worker's
+	manners  map[string]*manners       // of modules, when own blocks are made; the worker's
+	late     map[string]*extending     // by module: what it has not said in time; the worker's
+	life     context.Context           // that of Run; set before anything runs
 	bodies   *bodyCache
 	records  engineRecords
 	recorded journal.Position // where the newest of the engine's records ends; the driver's
@@ -51,6 +55,8 @@ type Chain struct {
 	own      atomic.Pointer[node]   // the newest own block, until its proposal has left
 	skipped  atomic.Uint64
 	produced atomic.Uint64
+	hadSeat  atomic.Bool   // see HadSeat
+	looked   atomic.Uint64 // see HadSeat
 }
 
 type haltError struct{ err error }
@@ -82,7 +88,8 @@ func Open(ctx context.Context, cfg Config) (*Chain, error) {
 	id := cfg.Genesis.ID()
 	c := &Chain{
 		cfg: cfg, id: id, first: set, genesis: GenesisHeader(id, set), log: cfg.Log.With("chain", cfg.Name),
-		parked: map[types.BlockID]*parked{}, refused: map[types.TxID]int{}, bodies: newBodyCache(), slack: journalSlack,
+		parked: map[types.BlockID]*parked{}, refused: map[types.TxID]int{},
+		shunned: map[types.TxID]uint64{}, manners: map[string]*manners{}, late: map[string]*extending{}, life: context.Background(), bodies: newBodyCache(), slack: journalSlack,
 		tasks:  newQueue[func(context.Context) error](),
 		events: newLanes[consensus.Event](maxPeerMessages, maxPeerMessageBytes), txs: newLanes[[]byte](maxPeerBatches, maxPeerBatchBytes),
 		behind: make(chan struct{}, 1), trust: newTrust(&cfg),
@@ -103,6 +110,7 @@ func Open(ctx context.Context, cfg Config) (*Chain, error) {
 func (c *Chain) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	c.life = ctx
 	var wg sync.WaitGroup
 	for name, f := range map[string]func(context.Context) error{
 		"driver": c.drive, "worker": c.runWorker, "syncer": c.runSyncer, "admission": c.runAdmission,

@@ -67,6 +67,13 @@ type Config struct {
 	State   state.Options // the zero value is good
 	// Checkpoint, if there is one, is a block that is known to be of the chain.
 	Checkpoint *chainspec.Checkpoint
+	// Calls is what the ledger tells of calls to; nil: the status names no module.
+	Calls *Calls
+	// Foreign are the modules that are plugins, or ask one: an own block with a part for one of them is executed before it is
+	// proposed.
+	Foreign map[string]bool
+	// Probe, if there is one, opens another instance of such a module, to find out what of a block it does not survive.
+	Probe Probe
 	// Progress is called at each new final block; the plugin host forgives earlier crashes then.
 	Progress func()
 }

@@ -2,6 +2,7 @@ package chain
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/paloalto-chain/paloalto/core/ledger"
@@ -14,15 +15,20 @@ import (
 // epoch is a set of producers, and the block that it begins with: the closing block of the epoch before, or genesis. Rival
 // closing blocks have epochs of their own; that of the final one is the one that counts.
 type epoch struct {
-	set     *types.Set
-	hash    types.Hash
-	encoded []byte
-	start   *types.Header
-	proof   *types.Finality // of start; nil if that is the genesis block, or not final yet. Guarded by Chain.mu.
+	set       *types.Set
+	hash      types.Hash
+	encoded   []byte
+	producers []types.PublicKey // the keys of the set, in its order
+	start     *types.Header
+	proof     *types.Finality // of start; nil if that is the genesis block, or not final yet. Guarded by Chain.mu.
 }
 
 func newEpoch(set *types.Set, start *types.Header, proof *types.Finality) *epoch {
-	return &epoch{set: set, hash: set.Hash(), encoded: set.Encode(), start: start, proof: proof}
+	e := &epoch{set: set, hash: set.Hash(), encoded: set.Encode(), start: start, proof: proof}
+	for i := range set.Seats {
+		e.producers = append(e.producers, set.Seats[i].Key)
+	}
+	return e
 }
 
 // has tells whether a key has a seat.
@@ -207,6 +213,40 @@ func (c *Chain) Seated() bool {
 	return !c.key.IsZero() && c.tree.final.inForce().has(c.key)
 }
 
+// seatEpochs bounds how far back HadSeat looks.
+const seatEpochs = 4096
+
+// HadSeat tells whether this node's key has a seat in the epoch in force, or had one in an earlier epoch that is known here, as far
+// as 4096 epochs back: what a producer owes may be due when it has left the schedule.
+func (c *Chain) HadSeat(ctx context.Context) (bool, error) {
+	if c.key.IsZero() {
+		return false, nil
+	}
+	c.mu.RLock()
+	now := c.tree.final.inForce()
+	c.mu.RUnlock()
+	if now.has(c.key) || c.hadSeat.Load() {
+		c.hadSeat.Store(true) // it will always have had
+		return true, nil
+	}
+	looked := c.looked.Load() // epochs below were looked at
+	for n := now.set.Epoch; n > looked && now.set.Epoch-n < seatEpochs; n-- {
+		e, err := c.Epoch(ctx, n-1)
+		if errors.Is(err, ErrNotFound) {
+			break // the node began later
+		}
+		if err != nil {
+			return false, err
+		}
+		if e.Set.Index(c.key) >= 0 {
+			c.hadSeat.Store(true)
+			return true, nil
+		}
+	}
+	c.looked.Store(now.set.Epoch)
+	return false, nil
+}
+
 // Set returns the producers of the epoch in force: that of the next final block.
 func (c *Chain) Set() *types.Set {
 	c.mu.RLock()
@@ -232,5 +272,5 @@ func (c *Chain) ledgerBlock(n *node, body *types.Body) ledger.Block {
 		ext[x.Module] = append(ext[x.Module], x.Data)
 	}
 	return ledger.Block{Height: h.Height, Slot: h.Slot, Clock: h.Clock, Producer: h.Producer, Till: n.epoch.till(h.Producer), Parent: h.Parent,
-		Extensions: ext, Epoch: h.Epoch, Consensus: c.consensusInfo(n, body)}
+		Extensions: ext, Epoch: h.Epoch, Producers: n.epoch.producers, Consensus: c.consensusInfo(n, body)}
 }

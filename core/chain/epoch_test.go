@@ -355,9 +355,18 @@ func TestSeatsChange(t *testing.T) {
 	if s.start.Key == nil || s.start.Key.Hash() != other.pub.Hash() || k.Seated() {
 		t.Fatalf("%+v", s.start)
 	}
+	had := func(c *kit, want bool) {
+		t.Helper()
+		if got, err := c.HadSeat(t.Context()); got != want || err != nil {
+			t.Errorf("%t, %v", got, err)
+		}
+	}
+	had(k, false)
 	k.OnMessage(peer, MsgFinal, claimOf(10))
 	k.final(10)
 	f := next[*consensus.Finalised](t, s)
+	had(k, true)
+	had(far, true) // it has left the schedule
 	if !k.Seated() || far.Seated() || f.Next == nil || f.Next.Index(other.pub.Hash()) != 0 {
 		t.Fatalf("%+v", f)
 	}

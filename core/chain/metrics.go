@@ -13,6 +13,7 @@ type Metrics struct {
 	finality    *prometheus.HistogramVec
 	execution   *prometheus.HistogramVec
 	faults      *prometheus.CounterVec
+	calls       *prometheus.CounterVec
 	refusals    *prometheus.CounterVec
 	evidences   *prometheus.CounterVec
 	proposals   *prometheus.HistogramVec
@@ -46,7 +47,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		Help: "Bodies that came in short form, by what it took: whole (all was in the pool), asked (some was asked for), in_full, malformed."}, []string{"chain", "result"})
 	m.missing = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "alto_chain_short_missing_transactions_total",
 		Help: "Transactions of bodies in short form that were not in the pool."}, label)
-	reg.MustRegister(m.shorts, m.missing)
+	m.calls = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "alto_chain_module_calls_total",
+		Help: "What modules were asked, by the call: check, execute, extend, query, validate_params; and what they asked for meanwhile: read, scan."},
+		[]string{"chain", "module", "call"})
+	reg.MustRegister(m.shorts, m.missing, m.calls)
 	reg.MustRegister(m.finalHeight, m.txs, m.finality, m.execution, m.faults, m.refusals, m.evidences, m.proposals, m.missedSlots, m.signatures)
 	m.gauges = map[string]*prometheus.GaugeVec{}
 	for name, help := range map[string]string{
@@ -128,6 +132,12 @@ func (m *Metrics) shortBody(chain, result string, missing int) {
 func (m *Metrics) fault(chain, module string) {
 	if m != nil {
 		m.faults.WithLabelValues(chain, module).Inc()
+	}
+}
+
+func (m *Metrics) called(chain, module, call string) {
+	if m != nil {
+		m.calls.WithLabelValues(chain, module, call).Inc()
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/paloalto-chain/paloalto/core/ledger"
 	"github.com/paloalto-chain/paloalto/core/state"
 	"github.com/paloalto-chain/paloalto/sdk/types"
 )
@@ -43,17 +44,44 @@ func (c *Chain) Prove(ctx context.Context, items []state.Item) (*Proven, error) 
 		if layer == nil {
 			return fmt.Errorf("%w: no final block has the root of a state yet", ErrNotFound)
 		}
-		p = &Proven{Root: root, Height: parent.Height, Clock: parent.Clock, Items: items}
-		if p.Values, err = layer.Get(ctx, items); err != nil {
-			return err
-		}
-		p.Proofs, err = layer.Prove(ctx, items)
+		p, err = provenItems(ctx, layer, root, parent, items)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return p, nil
+}
+
+// provenItems reads items of the state after parent and proves them; root is the header that has the state's root.
+func provenItems(ctx context.Context, layer *state.Layer, root, parent *types.Header, items []state.Item) (p *Proven, err error) {
+	p = &Proven{Root: root, Height: parent.Height, Clock: parent.Clock, Items: items}
+	if len(items) == 0 {
+		return p, nil
+	}
+	if p.Values, err = layer.Get(ctx, items); err != nil {
+		return nil, err
+	}
+	size := 0
+	for _, v := range p.Values {
+		if size += len(v); size > MaxProvenBytes {
+			return nil, tooMuchToProve()
+		}
+	}
+	if p.Proofs, err = layer.Prove(ctx, items); err != nil {
+		return nil, err
+	}
+	for i := range p.Proofs {
+		size += 34 * len(p.Proofs[i].Steps)
+	}
+	if size > MaxProvenBytes {
+		return nil, tooMuchToProve()
+	}
+	return p, nil
+}
+
+func tooMuchToProve() error {
+	return fmt.Errorf("%w: the items that the answer rests on, and their proofs, have more than %d bytes; ask for less, or without proofs", ledger.ErrTooLarge, MaxProvenBytes)
 }
 
 // newestProven returns the newest final header, its parent, and the state after the parent; nil if there is none.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/paloalto-chain/paloalto/core/host"
 	"github.com/paloalto-chain/paloalto/core/ledger"
 	"github.com/paloalto-chain/paloalto/core/mempool"
 	"github.com/paloalto-chain/paloalto/core/state"
@@ -250,7 +251,7 @@ func (c *Chain) screen(ctx context.Context, head *node, txs []*ledger.Tx, errs [
 	if list, at = good(); len(list) == 0 {
 		return nil
 	}
-	checked, err := c.cfg.Ledger.Check(ctx, list)
+	checked, err := c.cfg.Ledger.Check(host.Asking(ctx), list)
 	if err != nil {
 		return err
 	}
@@ -280,22 +281,10 @@ func (c *Chain) Account(ctx context.Context, id types.AccountID) (a ledger.Accou
 	return a, auth, height, clock, err
 }
 
-// Query asks a module about the state after the newest final block.
-func (c *Chain) Query(ctx context.Context, mod, path string, argument []byte) (a module.Answer, height uint64, err error) {
-	m := c.cfg.Ledger.Module(mod)
-	if m == nil {
-		return module.Answer{}, 0, fmt.Errorf("%w: %q; this chain has %v", ledger.ErrUnknownModule, mod, c.cfg.Ledger.ModuleNames())
-	}
-	err = c.fresh(ctx, true, func(n *node) (err error) {
-		height = n.header.Height
-		r := &notingReader{Reader: ledger.QueryReader(n.result.layer, mod)}
-		a, err = m.Query(ctx, module.Query{Height: n.header.Height, Clock: n.header.Clock, Path: path, Argument: argument}, r)
-		if noted := r.noted(); err != nil && noted != nil {
-			err = noted // a module in a process of its own tells only the text
-		}
-		return err
-	})
-	return a, height, err
+// Query asks a module about the state after the newest final block, in nobody's name and without proofs. See [Chain.Ask].
+func (c *Chain) Query(ctx context.Context, mod, path string, argument []byte) (module.Answer, uint64, error) {
+	a, err := c.Ask(ctx, Question{Module: mod, Path: path, Argument: argument})
+	return a.Answer, a.Height, err
 }
 
 // notingReader remembers why a read failed.

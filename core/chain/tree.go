@@ -9,14 +9,15 @@ import (
 
 // node is a block above the last committed one, or that one itself.
 type node struct {
-	id     types.BlockID
-	header *types.Header
-	parent *node // nil for the committed root
-	body   []byte
-	txs    []*ledger.Tx
-	ids    map[types.TxID]uint64 // → slot in which it expires
-	pos    journal.Position
-	proof  *types.Finality // that is for this very block
+	id       types.BlockID
+	header   *types.Header
+	parent   *node // nil for the committed root
+	body     []byte
+	txs      []*ledger.Tx
+	extended []string              // modules that an own block has extensions for
+	ids      map[types.TxID]uint64 // → slot in which it expires
+	pos      journal.Position
+	proof    *types.Finality // that is for this very block
 
 	standing         // epoch is nil for a block that has come back from the journal, until place
 	result   *result // nil until executed

@@ -11,12 +11,8 @@ import (
 
 	"github.com/paloalto-chain/paloalto/chainspec"
 	"github.com/paloalto-chain/paloalto/core/chain"
+	"github.com/paloalto-chain/paloalto/core/host"
 	"github.com/paloalto-chain/paloalto/core/journal"
-	"github.com/paloalto-chain/paloalto/core/ledger"
-	"github.com/paloalto-chain/paloalto/core/ledger/account"
-	"github.com/paloalto-chain/paloalto/core/ledger/bank"
-	"github.com/paloalto-chain/paloalto/core/ledger/chains"
-	"github.com/paloalto-chain/paloalto/core/ledger/contract"
 	"github.com/paloalto-chain/paloalto/core/mempool"
 	"github.com/paloalto-chain/paloalto/core/network"
 	"github.com/paloalto-chain/paloalto/sdk/plugin"
@@ -31,7 +27,9 @@ type running struct {
 	journal *journal.Journal
 	view    *network.View
 	parts   []opened
-	rules   []string // "name/version" of its plugins
+	oracle  *host.Instance   // nil: it has none
+	seconds []*host.Instance // those that a paranoid chain asks the second time
+	rules   []string         // "name/version" of its plugins
 	cancel  context.CancelFunc
 	done    chan struct{}
 	err     error // valid once done is closed
@@ -85,80 +83,32 @@ func (n *Node) openChain(ctx context.Context, g *chainspec.Genesis, local chains
 
 // assemble opens the plugins and puts the ledger together.
 func (n *Node) assemble(ctx context.Context, r *running, local chainspec.NodeChain) (chain.Config, error) {
-	g := r.genesis
-	cfg := chain.Config{Name: g.Name, Genesis: g, Journal: r.journal, Clock: newClock(), Log: n.log, Metrics: n.metrics,
+	cfg := chain.Config{Name: r.genesis.Name, Genesis: r.genesis, Journal: r.journal, Clock: newClock(), Log: n.log, Metrics: n.metrics,
 		State: n.cfg.State, Signer: n.cfg.Signer, Checkpoint: local.Checkpoint}
-	open := func(w want) (opened, error) {
-		o, err := n.openInstance(ctx, w, g, r.journal)
-		if err != nil {
-			return o, err
-		}
-		r.parts = append(r.parts, o)
-		if w.rules != "" {
-			r.rules = append(r.rules, w.name+"/"+w.rules)
-		}
-		return o, nil
-	}
-	st, err := open(want{kind: plugin.Storage, name: local.Storage.Plugin, local: local.Storage.Config, settings: local.Storage.Host})
+	p := &parts{n: n, r: r, local: local, schemas: map[string]plugin.Schema{}, exports: map[string][]string{}, foreign: map[string]foreign{}}
+	st, err := p.open(ctx, want{kind: plugin.Storage, name: local.Storage.Plugin, local: local.Storage.Config, settings: local.Storage.Host})
 	if err != nil {
 		return cfg, err
 	}
 	cfg.Store = st.instance.Store()
-	id, schemas := g.ID(), map[string]plugin.Schema{}
-	modules := []ledger.Named{
-		{Name: types.ModuleAccount, Module: account.New(ledger.TillItem, ledger.AuthorityItem)},
-		{Name: types.ModuleBank, Module: bank.New()},
-		{Name: types.ModuleChains, Module: chains.New(id)},
-	}
-	if g.VM != nil {
-		o, err := open(want{plugin.VM, g.VM.Plugin, g.VM.Rules, g.VM.Config, local.VM.Local, local.VM.HostSettings})
-		if err != nil {
-			return cfg, err
-		}
-		modules = append(modules, ledger.Named{Name: types.ModuleContract, Module: contract.New(o.instance.VM()).Limit(contract.GasLimit(g.VM.Config)).Slots(g.TimeMs, g.SlotMs)})
-	}
-	if g.Oracle != nil {
-		o, err := open(want{plugin.Oracle, g.Oracle.Plugin, g.Oracle.Rules, g.Oracle.Config, local.Oracle.Local, local.Oracle.HostSettings})
-		if err != nil {
-			return cfg, err
-		}
-		if o.instance.Info().HasModule {
-			modules = append(modules, ledger.Named{Name: "oracle", Module: o.instance.Module()})
-			schemas["oracle"] = o.instance.Info().Schema
-		}
-	}
-	for _, m := range g.Modules {
-		w := want{kind: plugin.Module, name: m.Plugin, rules: m.Rules, critical: m.Config}
-		for _, l := range local.Modules {
-			if l.Name == m.Name {
-				w.local, w.settings = l.Local, l.HostSettings
-			}
-		}
-		o, err := open(w)
-		if err != nil {
-			return cfg, err
-		}
-		modules = append(modules, ledger.Named{Name: m.Name, Module: o.instance.Module()})
-		schemas[m.Name] = o.instance.Info().Schema
-	}
-	co, err := open(want{plugin.Consensus, g.Consensus.Plugin, g.Consensus.Rules, g.Consensus.Config, local.Consensus.Local, local.Consensus.HostSettings})
+	co, err := p.all(ctx)
 	if err != nil {
 		return cfg, err
 	}
 	cfg.Engine = co.instance.Engine()
-	if co.instance.Info().HasModule {
-		modules = append(modules, ledger.Named{Name: types.ModuleConsensus, Module: co.instance.Module()})
-		schemas[types.ModuleConsensus] = co.instance.Info().Schema
+	if err := p.ledger(&cfg); err != nil {
+		return cfg, err
 	}
-	modules = withParams(g, modules, schemas)
-	if cfg.Ledger, err = ledger.New(ledger.Config{Genesis: g, Modules: modules, Consensus: types.ModuleConsensus}); err != nil {
+	if err := cfg.Ledger.ValidateGenesis(ctx); err != nil {
 		return cfg, err
 	}
 	cfg.Pool = mempool.New(cfg.Ledger, mempool.Options{})
-	parts := r.parts
 	cfg.Progress = func() {
-		for _, p := range parts {
+		for _, p := range r.parts {
 			p.instance.Progress()
+		}
+		for _, i := range r.seconds {
+			i.Progress()
 		}
 	}
 	return cfg, nil
@@ -187,6 +137,9 @@ func (n *Node) run(r *running) {
 
 // closeParts gives back what a chain was made from.
 func (n *Node) closeParts(ctx context.Context, r *running) {
+	for _, i := range r.seconds {
+		n.closeSolo(ctx, r.name, i)
+	}
 	for i := len(r.parts) - 1; i >= 0; i-- {
 		p := r.parts[i]
 		if err := p.instance.Close(ctx); err != nil {

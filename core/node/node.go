@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,7 +48,7 @@ type Node struct {
 	order   []types.ChainID
 	opening map[types.ChainID]chan struct{} // closed when the opening has ended
 	closing bool
-	failed  map[types.ChainID]failure // children that did not start
+	failed  map[types.ChainID]failure // chains that did not start
 }
 
 type failure struct {
@@ -126,18 +127,29 @@ func (n *Node) startNetwork(ctx context.Context) error {
 
 // startChains opens the chains of the configuration, then those that were started from a record before.
 func (n *Node) startChains(ctx context.Context) error {
+	var lost error
 	for _, c := range n.cfg.Node.Chains {
 		g, err := chainspec.DecodeGenesis(n.cfg.Genesis[c.Name])
 		if err == nil {
 			_, err = n.openChain(ctx, g, n.localDefaults(c.Name))
 		}
-		if err != nil {
-			var s *StageError
-			if !errors.As(err, &s) {
-				err = &StageError{n.cfg.Node.Name, "chain " + c.Name, err}
-			}
+		if err == nil {
+			continue
+		}
+		var s *StageError
+		if !errors.As(err, &s) {
+			err = &StageError{n.cfg.Node.Name, "chain " + c.Name, err}
+		}
+		if !errors.Is(err, host.ErrFailed) {
 			return err
 		}
+		// A plugin that dies of what its chain has is no reason to keep the node's other chains from going on.
+		n.log.Error("a chain could not be started; the others go on", "chain", c.Name, "cause", err)
+		n.notStarted(g, err)
+		lost = cmp.Or(lost, err)
+	}
+	if lost != nil && len(n.running()) == 0 {
+		return lost
 	}
 	known, err := filepath.Glob(filepath.Join(n.cfg.Home, "chains", "*", "genesis.json"))
 	if err != nil {
@@ -171,11 +183,16 @@ func (n *Node) startKnown(ctx context.Context, path string) error {
 		return n.awaitOpened(ctx, g.ID())
 	}
 	if err != nil {
-		n.mu.Lock()
-		n.failed[g.ID()] = failure{g.Name, err}
-		n.mu.Unlock()
+		n.notStarted(g, err)
 	}
 	return err
+}
+
+// notStarted keeps for the status why a chain is not there.
+func (n *Node) notStarted(g *chainspec.Genesis, err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.failed[g.ID()] = failure{g.Name, err}
 }
 
 // awaitOpened waits until a chain is no longer being opened.
@@ -220,12 +237,15 @@ func (n *Node) reserve(g *chainspec.Genesis) (release func(), err error) {
 // errRuns says that a chain is open already, or is being opened.
 var errRuns = errors.New("it runs already")
 
-// hasSeat tells whether the node's key has a seat in the epoch in force of a chain that it runs.
-func (n *Node) hasSeat(id types.ChainID) bool {
+// hadSeat tells whether the node's key has a seat in the epoch in force of a chain that it runs, or had one before.
+func (n *Node) hadSeat(ctx context.Context, id types.ChainID) (bool, error) {
 	n.mu.Lock()
 	r := n.chains[id]
 	n.mu.Unlock()
-	return r != nil && r.chain.Seated()
+	if r == nil {
+		return false, nil
+	}
+	return r.chain.HadSeat(ctx)
 }
 
 // Fatal tells of an error after the start that the node cannot go on with.

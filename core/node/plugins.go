@@ -39,8 +39,7 @@ func (n *Node) openInstance(ctx context.Context, w want, g *chainspec.Genesis, j
 	if err != nil {
 		return opened{}, err
 	}
-	folder := filepath.Join(n.cfg.Home, "plugins", string(w.kind)+"-"+w.name)
-	p, err := n.process(ctx, src, w, folder)
+	p, err := n.process(ctx, src, w, n.pluginFolder(w))
 	if err != nil {
 		return opened{}, err
 	}
@@ -49,29 +48,44 @@ func (n *Node) openInstance(ctx context.Context, w want, g *chainspec.Genesis, j
 			_ = p.Release(context.WithoutCancel(ctx))
 		}
 	}()
-	info, ok := p.Info().Find(w.kind)
-	if !ok {
-		return opened{}, fmt.Errorf("plugin %q is no %s plugin", w.name, w.kind)
-	}
-	if w.rules != "" && !slices.Contains(info.Rules, w.rules) {
-		return opened{}, fmt.Errorf("plugin %q computes by rules %v, the chain by %q: install a build of it that has them", w.name, info.Rules, w.rules)
-	}
-	cfg, err := chainspec.MergeConfig(info.Schema, w.critical, w.local)
+	req, s, err := n.request(p, w, g, j)
 	if err != nil {
-		return opened{}, fmt.Errorf("plugin %q: %w", w.name, err)
-	}
-	req := plugin.OpenRequest{Kind: w.kind, Config: cfg, Rules: w.rules, DataDir: filepath.Join(folder, "node")}
-	s := &services{node: n, kind: w.kind, journal: j, gauges: n.gauges, log: n.log.With("plugin", w.name)}
-	if g != nil {
-		id := g.ID()
-		req.ChainID, req.ChainName, req.Genesis, req.DataDir = id[:], g.Name, g.Encode(), filepath.Join(folder, shortID(id))
-		s.chain, s.name, s.log = id, g.Name, s.log.With("chain", g.Name)
+		return opened{}, err
 	}
 	i, err := p.Open(ctx, req, s)
 	if err != nil {
 		return opened{}, err
 	}
 	return opened{p, i}, nil
+}
+
+// request makes what an instance is opened with; g is nil for the transport. Without a journal it cannot sign.
+func (n *Node) request(p *host.Process, w want, g *chainspec.Genesis, j *journal.Journal) (plugin.OpenRequest, *services, error) {
+	info, ok := p.Info().Find(w.kind)
+	if !ok {
+		return plugin.OpenRequest{}, nil, fmt.Errorf("plugin %q is no %s plugin", w.name, w.kind)
+	}
+	if w.rules != "" && !slices.Contains(info.Rules, w.rules) {
+		return plugin.OpenRequest{}, nil, fmt.Errorf("plugin %q computes by rules %v, the chain by %q: install a build of it that has them", w.name, info.Rules, w.rules)
+	}
+	cfg, err := chainspec.MergeConfig(info.Schema, w.critical, w.local)
+	if err != nil {
+		return plugin.OpenRequest{}, nil, fmt.Errorf("plugin %q: %w", w.name, err)
+	}
+	folder := n.pluginFolder(w)
+	req := plugin.OpenRequest{Kind: w.kind, Config: cfg, Rules: w.rules, DataDir: filepath.Join(folder, "node")}
+	s := &services{node: n, kind: w.kind, journal: j, gauges: n.gauges, log: n.log.With("plugin", w.name)}
+	if g != nil {
+		id, key := g.ID(), n.cfg.Signer.Public()
+		req.ChainID, req.ChainName, req.Genesis, req.DataDir = id[:], g.Name, g.Encode(), filepath.Join(folder, shortID(id))
+		req.Producer = append([]byte{byte(key.Scheme)}, key.Key...)
+		s.chain, s.name, s.log = id, g.Name, s.log.With("chain", g.Name)
+	}
+	return req, s, nil
+}
+
+func (n *Node) pluginFolder(w want) string {
+	return filepath.Join(n.cfg.Home, "plugins", string(w.kind)+"-"+w.name)
 }
 
 // process starts the process of a source, with what the chain's spec says of it.

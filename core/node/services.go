@@ -28,9 +28,14 @@ type services struct {
 	name    string // the chain's
 }
 
-func (s *services) Sign(_ context.Context, purpose string, ordinal uint64, payload []byte) ([]byte, error) {
-	if s.journal == nil || !s.node.hasSeat(s.chain) {
-		return nil, fmt.Errorf("sign for plugin kind %s: this node has no seat", s.kind)
+// Sign signs for a plugin on a chain in which the node's key has, or has had, a seat: a producer that has left the schedule may
+// still owe something, such as its ballot in a dispute that began before.
+func (s *services) Sign(ctx context.Context, purpose string, ordinal uint64, payload []byte) ([]byte, error) {
+	if had, err := s.node.hadSeat(ctx, s.chain); s.journal == nil || err != nil || !had {
+		if err != nil {
+			return nil, fmt.Errorf("sign for plugin kind %s: %w", s.kind, err)
+		}
+		return nil, fmt.Errorf("sign for plugin kind %s: this node has no seat and had none before", s.kind)
 	}
 	// What the signature may rest on is in the journal first, as for a vote.
 	if err := s.journal.Sync(); err != nil {

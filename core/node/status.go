@@ -29,7 +29,7 @@ type Peer struct {
 	Connected bool
 }
 
-// ChainStatus is where a chain stands on this node. Failed says why a child could not be started; then nothing else is set
+// ChainStatus is where a chain stands on this node. Failed says why it could not be started; then nothing else is set
 // but name and id.
 type ChainStatus struct {
 	chain.Status

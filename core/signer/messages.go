@@ -25,7 +25,7 @@ func (s *Signer) BindTransport(sessionKey []byte) ([]byte, error) {
 	return transport.EncodeBinding(s.pub, ed25519.Sign(s.key, transport.BindingBytes(sessionKey))), nil
 }
 
-// Wallet signs transactions with a user's key.
+// Wallet signs transactions, and rights to ask, with a user's key.
 type Wallet struct {
 	key ed25519.PrivateKey
 	pub types.PublicKey
@@ -49,4 +49,12 @@ func (w *Wallet) SignTx(chain types.ChainID, raw []byte) ([]byte, error) {
 		return nil, fmt.Errorf("sign transaction: %w: %d bytes, 1 to %d are allowed", ErrBadRequest, len(raw), types.MaxTxBytes)
 	}
 	return ed25519.Sign(w.key, types.TxSignBytes(chain, raw)), nil
+}
+
+// SignQuery signs the bytes of a types.QueryAuth for a chain: a right to ask a module in the name of the key's account.
+func (w *Wallet) SignQuery(chain types.ChainID, raw []byte) ([]byte, error) {
+	if len(raw) == 0 || len(raw) > types.MaxSignedQueryBytes {
+		return nil, fmt.Errorf("sign query: %w: %d bytes, 1 to %d are allowed", ErrBadRequest, len(raw), types.MaxSignedQueryBytes)
+	}
+	return ed25519.Sign(w.key, types.QuerySignBytes(chain, raw)), nil
 }

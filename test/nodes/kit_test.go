@@ -74,7 +74,7 @@ func genesisOf(t *testing.T, name string, slot uint64, seats ...int) *chainspec.
 		TimeMs:    uint64(time.Now().UnixMilli()) / slot * slot,
 		Consensus: chainspec.Rules{Plugin: "dpospbft", Rules: "1", Config: fmt.Appendf(nil, `{"slot":%d}`, slot*1_000_000)},
 		VM:        &chainspec.Rules{Plugin: "forth", Rules: "2", Config: []byte(`{}`)},
-		Oracle:    &chainspec.Rules{Plugin: "prophecy", Rules: "1", Config: []byte(`{}`)},
+		Oracle:    &chainspec.Rules{Plugin: "prophecy", Rules: "2", Config: []byte(`{}`)},
 		Limits:    chainspec.Limits{BlockBytes: 1 << 20, TxBytes: 128 << 10, BlockGas: 40_000_000},
 		Fees:      chainspec.Fees{PerByte: 1, PerGas: 1, Floor: 500, BurnPPM: 1_000_000},
 	}
