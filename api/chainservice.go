@@ -238,25 +238,3 @@ func (c *chainService) GetAccount(ctx context.Context, r *connect.Request[apiv1.
 	a.ID = id
 	return connect.NewResponse(accountMessage(&a)), nil
 }
-
-func (c *chainService) Query(ctx context.Context, r *connect.Request[apiv1.QueryRequest]) (*connect.Response[apiv1.QueryResponse], error) {
-	ch, err := c.chain(r.Msg.Chain)
-	if err != nil {
-		return nil, wireError(err, 0)
-	}
-	argument := r.Msg.Argument
-	if r.Msg.Text != "" {
-		if len(argument) > 0 {
-			return nil, wireError(fmt.Errorf("%w: argument and text are both set", ErrInvalid), 0)
-		}
-		argument = []byte(r.Msg.Text)
-	}
-	if len(r.Msg.Module) > maxName || len(r.Msg.Path) > maxName || len(argument) > maxArgument {
-		return nil, wireError(fmt.Errorf("%w: module and path have at most %d bytes, an argument %d", ErrInvalid, maxName, maxArgument), 0)
-	}
-	js, height, err := ch.Query(ctx, r.Msg.Module, r.Msg.Path, argument)
-	if err != nil {
-		return nil, wireError(err, 0)
-	}
-	return connect.NewResponse(&apiv1.QueryResponse{Json: clean(string(js)), Height: height}), nil
-}

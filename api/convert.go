@@ -148,16 +148,9 @@ func blockMessage(b *Block, p *Params, detail apiv1.BlockDetail) *apiv1.Block {
 
 func accountMessage(a *Account) *apiv1.GetAccountResponse {
 	m := &apiv1.GetAccountResponse{Account: a.ID.String(), Balance: a.Balance, Locked: a.Locked, Free: a.Free, Height: a.Height, Clock: a.Clock,
-		ProofHeight: a.ProofHeight}
+		ProofHeight: a.ProofHeight, Proofs: proofMessages(a.Proofs)}
 	if a.Authority != nil {
 		m.Authority = authorityMessage(a.Authority)
-	}
-	for _, p := range a.Proofs {
-		pm := &apiv1.ItemProof{Module: p.Module, Place: p.Place[:], Key: p.Key, Value: p.Value}
-		if p.Proof != nil {
-			pm.Proof = p.Proof.Encode()
-		}
-		m.Proofs = append(m.Proofs, pm)
 	}
 	return m
 }

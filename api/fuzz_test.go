@@ -72,6 +72,9 @@ func FuzzAnswers(f *testing.F) {
 		}
 		f.Add(w.Body.Bytes())
 	}
+	answer, _ := proto.Marshal(&apiv1.QueryResponse{Json: "{}", Height: 1, ProofHeight: 2, Caller: types.AccountID{}.String(),
+		Proofs: []*apiv1.ItemProof{{Module: "m", Place: make([]byte, 8), Value: []byte{}, Proof: (&types.StateProof{}).Encode()}, {Place: make([]byte, 8)}}})
+	f.Add(answer)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if m := new(apiv1.GetBlockResponse); proto.Unmarshal(b, m) == nil {
 			if v, err := api.ParseBlock(m.Block); err == nil && v.ID != v.Header.ID() {
@@ -91,6 +94,11 @@ func FuzzAnswers(f *testing.F) {
 		}
 		if m := new(apiv1.GetAccountResponse); proto.Unmarshal(b, m) == nil {
 			_, _ = api.ParseAccount(m)
+		}
+		if m := new(apiv1.QueryResponse); proto.Unmarshal(b, m) == nil {
+			if a, err := api.ParseQuery(m); err == nil && (len(a.Proofs) != len(m.Proofs) || (a.Caller == nil) != (m.Caller == "")) {
+				t.Errorf("%d proofs of %d, asked by %v", len(a.Proofs), len(m.Proofs), a.Caller)
+			}
 		}
 		if m := new(apiv1.GetEpochResponse); proto.Unmarshal(b, m) == nil {
 			_, _ = api.ParseEpoch(m)

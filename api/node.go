@@ -45,9 +45,10 @@ type Chain interface {
 	// true, proofs are wanted, and the answer is as of the newest block whose state root is in a final header, which is the one
 	// before; a chain that cannot make them leaves them out.
 	Account(ctx context.Context, id types.AccountID, prove bool) (Account, error)
-	// Query asks a module about the state after the newest final block, whose height it returns. It fails with ErrUnknownModule,
-	// and ErrUnknownPath or module.ErrUnknownPath.
-	Query(ctx context.Context, module, path string, argument []byte) (json []byte, height uint64, err error)
+	// Query asks a module about the state after the newest final block, or the one before if proofs are wanted; a chain that cannot
+	// make them fails with ErrUnsupported. It fails with ErrUnknownModule, and ErrUnknownPath or module.ErrUnknownPath, and names what
+	// is wrong with the right to ask in somebody's name.
+	Query(ctx context.Context, q QueryRequest) (QueryAnswer, error)
 	// Subscribe returns the final blocks from now on. A block that it tells of can be read with Block.
 	Subscribe() (Subscription, error)
 }

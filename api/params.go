@@ -17,15 +17,15 @@ func (c *chainService) GetParams(ctx context.Context, r *connect.Request[apiv1.G
 	if err != nil {
 		return nil, wireError(err, 0)
 	}
-	js, height, err := ch.Query(ctx, params.Module, params.PathList, nil)
+	a, err := ch.Query(ctx, QueryRequest{Module: params.Module, Path: params.PathList})
 	if err != nil {
 		return nil, wireError(err, 0)
 	}
-	reg, err := params.DecodeRegistry(js)
+	reg, err := params.DecodeRegistry(a.JSON)
 	if err != nil {
 		return nil, wireError(fmt.Errorf("%w: %w", ErrInternal, err), 0)
 	}
-	return connect.NewResponse(registryMessage(reg, height)), nil
+	return connect.NewResponse(registryMessage(reg, a.Height)), nil
 }
 
 func registryMessage(r *params.Registry, height uint64) *apiv1.GetParamsResponse {

@@ -177,17 +177,6 @@ func ParseAccount(m *apiv1.GetAccountResponse) (Account, error) {
 		a.Authority, err = types.DecodeAuthority(m.GetAuthority().GetEncoded())
 		p.fail("account", err)
 	}
-	for _, q := range m.GetProofs() {
-		v := ItemProof{Module: q.GetModule(), Key: q.GetKey(), Value: q.GetValue()}
-		if copy(v.Place[:], q.GetPlace()) != len(v.Place) || len(q.GetPlace()) != len(v.Place) {
-			p.fail("proof", fmt.Errorf("a place of %d bytes", len(q.GetPlace())))
-		}
-		if len(q.GetProof()) > 0 {
-			var err error
-			v.Proof, err = types.DecodeStateProof(q.GetProof())
-			p.fail("proof", err)
-		}
-		a.Proofs = append(a.Proofs, v)
-	}
+	a.Proofs = p.proofs(m.GetProofs())
 	return a, p.err
 }

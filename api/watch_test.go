@@ -416,15 +416,15 @@ type slowChain struct {
 	release chan struct{}
 }
 
-func (s *slowChain) Query(ctx context.Context, _, path string, _ []byte) ([]byte, uint64, error) {
-	if path == "panic" {
+func (s *slowChain) Query(ctx context.Context, q api.QueryRequest) (api.QueryAnswer, error) {
+	if q.Path == "panic" {
 		panic("a fault")
 	}
 	select {
 	case <-s.release:
-		return []byte("{}"), 1, nil
+		return api.QueryAnswer{JSON: []byte("{}"), Height: 1}, nil
 	case <-ctx.Done():
-		return nil, 0, ctx.Err()
+		return api.QueryAnswer{}, ctx.Err()
 	}
 }
 

@@ -251,16 +251,6 @@ func (c *Client) ProvenAccount(ctx context.Context, chain string, id types.Accou
 	return a, err
 }
 
-// Query asks a module of a chain. The answer is JSON, as of the final block at height.
-func (c *Client) Query(ctx context.Context, chain, module, path string, argument []byte) (json []byte, height uint64, err error) {
-	m, err := call(ctx, c, c.opts.Timeout, c.chain.Query, &apiv1.QueryRequest{Chain: chain, Module: module, Path: path, Argument: argument},
-		"query "+module+" "+path)
-	if err != nil {
-		return nil, 0, err
-	}
-	return []byte(m.GetJson()), m.GetHeight(), nil
-}
-
 // Registry returns the chain's parameters with the values in force, as of the final block at height.
 func (c *Client) Registry(ctx context.Context, chain string) (r *params.Registry, height uint64, err error) {
 	m, err := call(ctx, c, c.opts.Timeout, c.chain.GetParams, &apiv1.GetParamsRequest{Chain: chain}, "parameters of chain "+chain)

@@ -21,17 +21,17 @@ type locking struct {
 	reply func(path string) (any, error)
 }
 
-func (l *locking) Query(_ context.Context, module, path string, _ []byte) ([]byte, uint64, error) {
-	l.asked = append(l.asked, module+" "+path)
-	v, err := l.reply(path)
+func (l *locking) Query(_ context.Context, q api.QueryRequest) (api.QueryAnswer, error) {
+	l.asked = append(l.asked, q.Module+" "+q.Path)
+	v, err := l.reply(q.Path)
 	if err != nil {
-		return nil, 0, err
+		return api.QueryAnswer{}, err
 	}
 	if s, ok := v.(string); ok {
-		return []byte(s), 7, nil
+		return api.QueryAnswer{JSON: []byte(s), Height: 7}, nil
 	}
 	b, err := json.Marshal(v)
-	return b, 7, err
+	return api.QueryAnswer{JSON: b, Height: 7}, err
 }
 
 func TestLocks(t *testing.T) {

@@ -21,6 +21,7 @@ type liar struct {
 	block   func(*api.Block)
 	epoch   func(*api.Epoch)
 	account func(*api.Account)
+	query   func(*api.QueryAnswer)
 	tx      func(*api.Tx)
 	genesis []byte
 	asked   atomic.Int64 // for blocks

@@ -517,19 +517,79 @@ func Registry() *params.Registry {
 	}, Pending: &params.PendingView{Changes: []params.ChangeView{{Name: "fees.floor", From: raw("5"), To: raw("6")}}, By: by, Height: 2, NotBefore: 8, Note: "why"}}
 }
 
-// Query implements api.Chain: the module bank echoes the argument of the path echo, and params lists [Registry].
-func (c *Chain) Query(ctx context.Context, module, path string, argument []byte) ([]byte, uint64, error) {
-	if module == params.Module && path == params.PathList {
-		b, err := json.Marshal(Registry())
-		return b, c.Status().Final, errors.Join(err, ctx.Err())
+// Query implements api.Chain: the module bank echoes the argument of the path echo, whoami tells who asks, and params lists
+// [Registry]. The path balance rests on the item of the account that [Chain.Track] has named, which is all that can be proven.
+func (c *Chain) Query(ctx context.Context, q api.QueryRequest) (a api.QueryAnswer, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if a.Caller, err = c.caller(q); err != nil {
+		return api.QueryAnswer{}, err
 	}
-	if module != "bank" {
-		return nil, 0, fmt.Errorf("%w: %q; this chain has bank", api.ErrUnknownModule, module)
+	at, state := c.blocks[len(c.blocks)-1].Header, c.state
+	if q.Prove {
+		if at.Height < 2 {
+			return api.QueryAnswer{}, fmt.Errorf("%w: no final block has the root of a state yet", api.ErrNotFound)
+		}
+		a.ProofHeight = at.Height
+		at, state = c.blocks[at.Height-1].Header, c.before
 	}
-	if path != "echo" {
-		return nil, 0, fmt.Errorf("%w: %q", api.ErrUnknownPath, path)
+	a.Height, a.Clock = at.Height, at.Clock
+	switch {
+	case q.Module == params.Module && q.Path == params.PathList:
+		a.JSON, err = json.Marshal(Registry())
+	case q.Module == BalanceModule && q.Path == "balance":
+		a.JSON = fmt.Appendf(nil, "{\"balance\":%d}", state.balance)
+		if q.Prove {
+			a.Proofs = state.proofs()[:1]
+		}
+	case q.Module != "bank":
+		err = fmt.Errorf("%w: %q; this chain has bank", api.ErrUnknownModule, q.Module)
+	case q.Path == "echo":
+		a.JSON = fmt.Appendf(nil, "{\"echo\":%q}", q.Argument)
+	case q.Path == "whoami" && a.Caller != nil:
+		a.JSON = fmt.Appendf(nil, "{\"caller\":%q}", a.Caller)
+	case q.Path == "whoami":
+		a.JSON = []byte("{}")
+	default:
+		err = fmt.Errorf("%w: %q", api.ErrUnknownPath, q.Path)
 	}
-	return fmt.Appendf(nil, "{\"echo\":%q}", argument), c.Status().Final, ctx.Err()
+	if err = errors.Join(err, ctx.Err()); err != nil {
+		return api.QueryAnswer{}, err
+	}
+	return a, nil
+}
+
+// BalanceModule is the module whose items a chain can prove.
+const BalanceModule = "ledger.balance"
+
+// caller verifies the signatures of a right to ask, and what it is for; it knows no permissions.
+func (c *Chain) caller(q api.QueryRequest) (*types.AccountID, error) {
+	if q.Auth == nil {
+		return nil, nil
+	}
+	s, err := types.DecodeSignedQuery(q.Auth)
+	if err != nil {
+		return nil, fmt.Errorf("ErrMalformed: %w", err)
+	}
+	x, err := types.DecodeQueryAuth(s.Raw)
+	if err != nil {
+		return nil, fmt.Errorf("ErrMalformed: %w", err)
+	}
+	if x.Module != q.Module || x.Path != q.Path || x.Argument != types.QueryArgumentHash(q.Argument) {
+		return nil, errors.New("ErrUnauthorised: it is for another question")
+	}
+	if x.Expires < c.slot || x.Expires > c.slot+c.params.TxLifetime {
+		return nil, fmt.Errorf("%w: at slot %d, it is %d", api.ErrExpired, x.Expires, c.slot)
+	}
+	for _, sig := range s.Signatures {
+		if err := types.VerifySignature(sig.Key, types.QuerySignBytes(c.id, s.Raw), sig.Sig); err != nil {
+			return nil, fmt.Errorf("ErrSignature: %w", err)
+		}
+		if types.SingleKeyAuthority(sig.Key).ID() == x.Account {
+			return &x.Account, nil
+		}
+	}
+	return nil, errors.New("ErrUnauthorised: none of the account's keys has signed")
 }
 
 type subscription struct {

@@ -57,7 +57,7 @@ func (s state) root() types.Hash {
 	if v == nil {
 		return a
 	}
-	q, b := leaf("ledger.balance", s.account.Place(), string(s.account[:]), v)
+	q, b := leaf(BalanceModule, s.account.Place(), string(s.account[:]), v)
 	bit := p.CommonPrefix(&q)
 	if p.Bit(bit) == 1 {
 		a, b = b, a
@@ -71,8 +71,8 @@ func (s state) proofs() []api.ItemProof {
 	p, a := s.counter()
 	v := s.value()
 	key := string(s.account[:])
-	q, b := leaf("ledger.balance", s.account.Place(), key, v)
-	for _, module := range []string{"ledger.balance", types.ModuleAccount} {
+	q, b := leaf(BalanceModule, s.account.Place(), key, v)
+	for _, module := range []string{BalanceModule, types.ModuleAccount} {
 		it := api.ItemProof{Module: module, Place: s.account.Place(), Key: []byte(key), Proof: &types.StateProof{}}
 		path := types.StatePathOf(module, it.Place, key)
 		bit := p.CommonPrefix(&q)

@@ -186,17 +186,28 @@ func (a *apiChain) provenAccount(ctx context.Context, id types.AccountID) (api.A
 		return api.Account{}, err
 	}
 	out := api.Account{ID: id, Balance: acc.Balance, Locked: min(acc.Locked(p.Clock), acc.Balance), Free: acc.Free(p.Clock), Authority: auth, Height: p.Height,
-		Clock: p.Clock, ProofHeight: p.Root.Height}
-	for i, it := range p.Items {
-		out.Proofs = append(out.Proofs, api.ItemProof{Module: it.Module, Place: it.Place, Key: []byte(it.Key), Value: p.Values[i], Proof: &p.Proofs[i]})
-	}
+		Clock: p.Clock, ProofHeight: p.Root.Height, Proofs: itemProofs(p)}
 	return out, nil
 }
 
 // Query implements api.Chain.
-func (a *apiChain) Query(ctx context.Context, module, path string, argument []byte) ([]byte, uint64, error) {
-	ans, height, err := a.c.Query(ctx, module, path, argument)
-	return ans.JSON, height, named(err)
+func (a *apiChain) Query(ctx context.Context, q api.QueryRequest) (api.QueryAnswer, error) {
+	ans, err := a.c.Ask(ctx, chain.Question{Module: q.Module, Path: q.Path, Argument: q.Argument, Prove: q.Prove, Auth: q.Auth})
+	if err != nil {
+		return api.QueryAnswer{}, named(err)
+	}
+	out := api.QueryAnswer{JSON: ans.JSON, Height: ans.Height, Clock: ans.Clock, Caller: ans.Caller}
+	if p := ans.Proven; p != nil {
+		out.ProofHeight, out.Proofs = p.Root.Height, itemProofs(p)
+	}
+	return out, nil
+}
+
+func itemProofs(p *chain.Proven) (out []api.ItemProof) {
+	for i, it := range p.Items {
+		out = append(out, api.ItemProof{Module: it.Module, Place: it.Place, Key: []byte(it.Key), Value: p.Values[i], Proof: &p.Proofs[i]})
+	}
+	return out
 }
 
 // Subscribe implements api.Chain.

@@ -22,8 +22,8 @@ func targetFlags(c *cobra.Command, t *target) {
 
 func (a *app) txCmd() *cobra.Command {
 	c := &cobra.Command{Use: "tx", Short: "Send and follow transactions",
-		Example: "  alto tx send --from community --to consultants --amount 1.5\n  alto tx show ID\n  alto tx wait ID"}
-	c.AddCommand(a.txSendCmd(), a.txShowCmd(), a.txWaitCmd())
+		Example: "  alto tx send --from community --to consultants --amount 1.5\n  alto tx call names claim --text alice --from community\n  alto tx wait ID"}
+	c.AddCommand(a.txSendCmd(), a.txCallCmd(), a.txShowCmd(), a.txWaitCmd())
 	return c
 }
 
@@ -211,6 +211,43 @@ func (a *app) txSendCmd() *cobra.Command {
 	c.Flags().StringArrayVar(&to, "to", nil, "who gets the tokens; may be repeated, with an --amount each")
 	c.Flags().StringArrayVar(&amounts, "amount", nil, "how much, in tokens")
 	c.Flags().StringVar(&memo, "memo", "", "up to 256 bytes that go with it")
+	return c
+}
+
+func (a *app) txCallCmd() *cobra.Command {
+	var o sending
+	var body bytesFlag
+	var maxSpend string
+	c := &cobra.Command{
+		Use: "call MODULE ACTION --from NAME", Short: "Send an action to any module",
+		Long: "Makes, signs and submits a transaction with one action for a module, native or from a plugin, and waits until it is final. What the body\n" +
+			"of an action is, each module says. The module may take at most --max-spend from the account; it is reserved until the action is done.",
+		Example: "  alto tx call names claim --text alice --from alice\n  alto tx call names claim --body 616c696365 --from alice --wait accepted\n" +
+			"  alto tx call market bid --body @bid.bin --max-spend 12.5 --from alice -o json",
+		Args: cobra.ExactArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			raw, err := body.read(types.MaxTxBytes)
+			if err != nil {
+				return err
+			}
+			if args[0] == "" || len(args[0]) > types.MaxNameBytes || args[1] == "" || len(args[1]) > types.MaxNameBytes {
+				return coded(exitUsage, fmt.Errorf("module and action have 1 to %d characters", types.MaxNameBytes))
+			}
+			s, tx, err := a.send(c.Context(), &o, args[0], func(_ *session, ref *client.Reference, _ types.AccountID) ([]types.Action, error) {
+				act := types.Action{Name: args[1], Body: raw}
+				if maxSpend != "" {
+					if act.MaxSpend, err = parseAmount(maxSpend, ref.Params.Token); err != nil {
+						return nil, coded(exitUsage, fmt.Errorf("--max-spend: %w", err))
+					}
+				}
+				return []types.Action{act}, nil
+			})
+			return a.sent(s, tx, err)
+		},
+	}
+	sendFlags(c, &o)
+	body.add(c, "body", "the body of the action")
+	c.Flags().StringVar(&maxSpend, "max-spend", "", "the most that the module may take, in tokens (default: nothing)")
 	return c
 }
 

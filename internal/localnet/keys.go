@@ -27,16 +27,21 @@ func ensureKey(dir, name string, role signer.Role) (types.PublicKey, error) {
 	return e.Public, err
 }
 
-// Wallet signs transactions with a key of a keystore; it is a client.Signer.
+// Wallet signs transactions, and rights to ask a module, with a key of a keystore; it is a client.Signer.
 type Wallet struct{ *signer.Wallet }
 
-// Sign signs what client.Sign asks for: a transaction of a chain, and nothing else.
+// Sign signs what client.Sign and client.SignQuery ask for, a transaction of a chain or the right to ask one, and nothing else.
 func (w Wallet) Sign(msg []byte) ([]byte, error) {
-	const prefix = len(types.DomainTx) + len(types.ChainID{})
-	if len(msg) < prefix || !bytes.HasPrefix(msg, []byte(types.DomainTx)) {
-		return nil, fmt.Errorf("sign: this is no transaction")
+	for _, of := range []struct {
+		domain string
+		sign   func(types.ChainID, []byte) ([]byte, error)
+	}{{types.DomainTx, w.SignTx}, {types.DomainQuery, w.SignQuery}} {
+		prefix := len(of.domain) + len(types.ChainID{})
+		if len(msg) >= prefix && bytes.HasPrefix(msg, []byte(of.domain)) {
+			return of.sign(types.ChainID(msg[len(of.domain):prefix]), msg[prefix:])
+		}
 	}
-	return w.SignTx(types.ChainID(msg[len(types.DomainTx):prefix]), msg[prefix:])
+	return nil, fmt.Errorf("sign: this is neither a transaction nor a right to ask")
 }
 
 // Account returns the account that the key alone is the authority of.

@@ -17,6 +17,8 @@ var (
 	ErrConflict     = errors.New("light client: the block is certified, and so is another that excludes it; hand both to Conflict")
 	ErrNoConflict   = errors.New("light client: the two proofs do not exclude one another")
 	ErrNotAncestor  = errors.New("light client: the header does not lie below the one that is proven")
+	ErrForeignItem  = errors.New("light client: an item of another module than the one that was asked")
+	ErrRepeatedItem = errors.New("light client: an item is there twice")
 	ErrCheckpoint   = errors.New("light client: the checkpoint is not usable")
 	ErrScheme       = errors.New("light client: the certificate's scheme is unknown")
 	ErrDoubleScheme = errors.New("light client: two schemes have the same number")

@@ -1,6 +1,9 @@
 package types
 
-import "math"
+import (
+	"bytes"
+	"math"
+)
 
 // Actions of the native module [ModuleContract].
 const (
@@ -13,10 +16,12 @@ const (
 
 // Gas of these actions. That of a run or claim is what the VM counts and, besides, what is named here.
 const (
-	GasContractRun   = 1_000
-	GasContractLock  = 4_000 // four items are written
-	GasContractClaim = 4_000 // and deleted
-	GasContractPay   = 3_000 // of settle and refund
+	GasContractRun   = 5_000
+	GasContractLock  = 4_000  // four items are written
+	GasContractClaim = 10_000 // and deleted
+	GasContractPay   = 3_000  // of settle and refund
+
+	GasContractQuestion = 2_000 // of each question that a run or a claim names
 )
 
 // MaxLockAmount is the most that one lock can hold: contracts count with signed numbers.
@@ -33,21 +38,57 @@ func LockIDOf(tx TxID, action int) Hash {
 	return Sum(DomainLock, tx[:], e.Bytes())
 }
 
-// RunBody is the body of contract.run: bytecode for the chain's VM, and the evidence that runs first.
-type RunBody struct{ Code, Evidence []byte }
+// MaxQuestions is how many answers of the oracle one run can read.
+const MaxQuestions = 8
+
+// RunBody is the body of contract.run: bytecode for the chain's VM, and the evidence that runs first. Questions, of the chain's
+// oracle, are those whose answers the contract can read, in ascending order, each once; asking for another one makes it fail.
+type RunBody struct {
+	Code, Evidence []byte
+	Questions      [][32]byte
+}
 
 // Encode returns the canonical bytes.
 func (b RunBody) Encode() []byte {
-	e := NewEncoder(8 + len(b.Code) + len(b.Evidence))
+	e := NewEncoder(16 + len(b.Code) + len(b.Evidence) + 32*len(b.Questions))
 	e.Blob(b.Code)
 	e.Blob(b.Evidence)
+	putQuestions(e, b.Questions)
 	return e.Bytes()
+}
+
+// putQuestions writes a list that is not empty. No list has no bytes.
+func putQuestions(e *Encoder, list [][32]byte) {
+	if len(list) == 0 {
+		return
+	}
+	e.Uint(uint64(len(list)))
+	for i := range list {
+		e.Raw(list[i][:])
+	}
+}
+
+func takeQuestions(d *Decoder) (list [][32]byte) {
+	if d.Err() != nil || d.Rest() == 0 {
+		return nil
+	}
+	n := d.Count(MaxQuestions, 32)
+	if d.Err() == nil && n == 0 {
+		d.Fail("an empty list of questions, which has to be left out")
+	}
+	for i := range n {
+		list = append(list, d.Hash())
+		if d.Err() == nil && i > 0 && bytes.Compare(list[i-1][:], list[i][:]) >= 0 {
+			d.Fail("question %d is not above the one before", i)
+		}
+	}
+	return list
 }
 
 // DecodeRunBody is the inverse of [RunBody.Encode].
 func DecodeRunBody(raw []byte) (RunBody, error) {
 	d := NewDecoder(raw)
-	return finish(d, "contract.run", RunBody{d.Blob(MaxTxBytes), d.Blob(MaxTxBytes)})
+	return finish(d, "contract.run", RunBody{d.Blob(MaxTxBytes), d.Blob(MaxTxBytes), takeQuestions(d)})
 }
 
 // LockBody is the body of contract.lock: the signer pays Amount of the smallest unit, 1 to [MaxLockAmount], into a lock that
@@ -99,25 +140,28 @@ func checkLocked(d *Decoder, amount uint64) {
 	}
 }
 
-// ClaimBody is the body of contract.claim: the bytecode that the lock has the hash of, and the evidence that runs first.
+// ClaimBody is the body of contract.claim: the bytecode that the lock has the hash of, the evidence that runs first, and
+// questions as [RunBody] has them.
 type ClaimBody struct {
 	Lock           Hash
 	Code, Evidence []byte
+	Questions      [][32]byte
 }
 
 // Encode returns the canonical bytes.
 func (b ClaimBody) Encode() []byte {
-	e := NewEncoder(40 + len(b.Code) + len(b.Evidence))
+	e := NewEncoder(48 + len(b.Code) + len(b.Evidence) + 32*len(b.Questions))
 	e.Hash(b.Lock)
 	e.Blob(b.Code)
 	e.Blob(b.Evidence)
+	putQuestions(e, b.Questions)
 	return e.Bytes()
 }
 
 // DecodeClaimBody is the inverse of [ClaimBody.Encode].
 func DecodeClaimBody(raw []byte) (ClaimBody, error) {
 	d := NewDecoder(raw)
-	return finish(d, "contract.claim", ClaimBody{d.Hash(), d.Blob(MaxTxBytes), d.Blob(MaxTxBytes)})
+	return finish(d, "contract.claim", ClaimBody{d.Hash(), d.Blob(MaxTxBytes), d.Blob(MaxTxBytes), takeQuestions(d)})
 }
 
 // LockRefBody is the body of contract.settle and contract.refund.

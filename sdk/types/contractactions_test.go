@@ -15,6 +15,14 @@ func testLock() *Lock {
 	return &Lock{Payer: AccountID{3}, Participants: b.Participants, Code: b.Code, Amount: b.Amount, Made: 700, Deadline: b.Deadline, Closing: &Closing{4, 800, 1 << 39}}
 }
 
+func questions(n int) [][32]byte {
+	out := make([][32]byte, n)
+	for i := range out {
+		out[i] = [32]byte{byte(i)}
+	}
+	return out
+}
+
 func TestContractActions(t *testing.T) {
 	lock := func(change func(*LockBody)) error {
 		b := testLockBody()
@@ -41,6 +49,14 @@ func TestContractActions(t *testing.T) {
 		"the burn account first":       {lock(func(b *LockBody) { b.Participants[0] = BurnAccount }), false},
 		"the burn account second":      {lock(func(b *LockBody) { b.Participants[1] = BurnAccount }), false},
 		"bytes left over":              {second(DecodeLockBody(append(testLockBody().Encode(), 0))), false},
+		"a run":                        {second(DecodeRunBody(RunBody{Code: []byte{1}}.Encode())), true},
+		"a run with questions":         {second(DecodeRunBody(RunBody{Questions: questions(MaxQuestions)}.Encode())), true},
+		"too many questions":           {second(DecodeRunBody(RunBody{Questions: questions(MaxQuestions + 1)}.Encode())), false},
+		"an empty list of questions":   {second(DecodeRunBody([]byte{0, 0, 0})), false},
+		"half a question":              {second(DecodeRunBody(append([]byte{0, 0, 1}, make([]byte, 31)...))), false},
+		"a question twice":             {second(DecodeClaimBody(ClaimBody{Questions: [][32]byte{{1}, {1}}}.Encode())), false},
+		"questions out of order":       {second(DecodeClaimBody(ClaimBody{Questions: [][32]byte{{2}, {1}}}.Encode())), false},
+		"a claim with questions":       {second(DecodeClaimBody(ClaimBody{Questions: questions(2)}.Encode())), true},
 		"a claim":                      {second(DecodeClaimBody(ClaimBody{}.Encode())), true},
 		"no lock":                      {second(DecodeLockRefBody(make([]byte, 31))), false},
 		"a record":                     {record(func(*Lock) {}), true},

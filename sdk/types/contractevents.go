@@ -2,24 +2,30 @@ package types
 
 import (
 	"crypto/sha256"
-	"maps"
 	"slices"
 )
 
-// EnvironmentHash is the SHA-256 of everything that a run of a contract could read, given in parts, of which the last that has a name
-// counts: the number of names, then each name and its value, in the order of the names' bytes; numbers are uvarints, and names and
-// values have their lengths in front. Events of [ModuleContract] have it, so that whoever runs a contract again knows that he
-// does so with what the chain did.
-func EnvironmentHash(parts ...map[string][]byte) Hash {
-	all := map[string][]byte{}
-	for _, p := range parts {
-		maps.Copy(all, p)
+// EnvironmentHash is the SHA-256 of everything that a run of a contract could read. common is [CommonEnvironmentHash] of what all runs
+// of a block can read, and comes first; own is what the run can read besides, as there. Events of [ModuleContract] have it, so that
+// whoever runs a contract again knows that he does so with what the chain did.
+func EnvironmentHash(common Hash, own map[string][]byte) Hash { return hashEnvironment(common[:], own) }
+
+// CommonEnvironmentHash is the SHA-256 of the number of names, then each name and its value, in the order of the names' bytes;
+// numbers are uvarints, and names and values have their lengths in front.
+func CommonEnvironmentHash(common map[string][]byte) Hash { return hashEnvironment(nil, common) }
+
+func hashEnvironment(first []byte, env map[string][]byte) Hash {
+	names, size := make([]string, 0, 16), len(first)+3
+	for name, v := range env {
+		names, size = append(names, name), size+len(name)+len(v)+6
 	}
-	e := NewEncoder(64 * len(all))
-	e.Uint(uint64(len(all)))
-	for _, name := range slices.Sorted(maps.Keys(all)) {
+	slices.Sort(names)
+	e := NewEncoder(size)
+	e.Raw(first)
+	e.Uint(uint64(len(names)))
+	for _, name := range names {
 		e.String(name)
-		e.Blob(all[name])
+		e.Blob(env[name])
 	}
 	return sha256.Sum256(e.Bytes())
 }

@@ -46,13 +46,16 @@ func TestEveryDecoderIsFuzzed(t *testing.T) {
 }
 
 // fuzz shows a decoder hostile bytes. It must not panic, and what it accepts it must have understood to the last byte.
-func fuzz(f *testing.F, name string) {
+func fuzz(f *testing.F, name string, more ...[]byte) {
 	for _, k := range kinds() {
 		if k.name != name {
 			continue
 		}
 		f.Add(k.sample)
 		f.Add(k.sample[:len(k.sample)/2])
+		for _, b := range more {
+			f.Add(b)
+		}
 		f.Fuzz(func(t *testing.T, b []byte) {
 			before := bytes.Clone(b)
 			got, err := k.decode(b)
@@ -68,23 +71,25 @@ func fuzz(f *testing.F, name string) {
 	f.Fatalf("no encoding %q", name)
 }
 
-func FuzzDecodeAuthority(f *testing.F)      { fuzz(f, "authority") }
-func FuzzDecodeTransaction(f *testing.F)    { fuzz(f, "transaction") }
-func FuzzDecodeEnvelope(f *testing.F)       { fuzz(f, "envelope") }
-func FuzzDecodeHeader(f *testing.F)         { fuzz(f, "header") }
-func FuzzDecodeBody(f *testing.F)           { fuzz(f, "body") }
-func FuzzDecodeSet(f *testing.F)            { fuzz(f, "set") }
-func FuzzDecodeCertificate(f *testing.F)    { fuzz(f, "certificate") }
-func FuzzDecodeFinality(f *testing.F)       { fuzz(f, "finality") }
-func FuzzDecodeReceipt(f *testing.F)        { fuzz(f, "receipt") }
-func FuzzDecodeHistory(f *testing.F)        { fuzz(f, "history") }
-func FuzzDecodeMerkleProof(f *testing.F)    { fuzz(f, "merkle proof") }
-func FuzzDecodeStateProof(f *testing.F)     { fuzz(f, "state proof") }
-func FuzzDecodeTransferBody(f *testing.F)   { fuzz(f, "transfer body") }
-func FuzzDecodeBurnBody(f *testing.F)       { fuzz(f, "burn body") }
-func FuzzDecodeRunBody(f *testing.F)        { fuzz(f, "run body") }
-func FuzzDecodeLockBody(f *testing.F)       { fuzz(f, "lock body") }
-func FuzzDecodeClaimBody(f *testing.F)      { fuzz(f, "claim body") }
+func FuzzDecodeAuthority(f *testing.F)    { fuzz(f, "authority") }
+func FuzzDecodeTransaction(f *testing.F)  { fuzz(f, "transaction") }
+func FuzzDecodeEnvelope(f *testing.F)     { fuzz(f, "envelope") }
+func FuzzDecodeHeader(f *testing.F)       { fuzz(f, "header") }
+func FuzzDecodeBody(f *testing.F)         { fuzz(f, "body") }
+func FuzzDecodeSet(f *testing.F)          { fuzz(f, "set") }
+func FuzzDecodeCertificate(f *testing.F)  { fuzz(f, "certificate") }
+func FuzzDecodeFinality(f *testing.F)     { fuzz(f, "finality") }
+func FuzzDecodeReceipt(f *testing.F)      { fuzz(f, "receipt") }
+func FuzzDecodeHistory(f *testing.F)      { fuzz(f, "history") }
+func FuzzDecodeMerkleProof(f *testing.F)  { fuzz(f, "merkle proof") }
+func FuzzDecodeStateProof(f *testing.F)   { fuzz(f, "state proof") }
+func FuzzDecodeTransferBody(f *testing.F) { fuzz(f, "transfer body") }
+func FuzzDecodeBurnBody(f *testing.F)     { fuzz(f, "burn body") }
+func FuzzDecodeRunBody(f *testing.F)      { fuzz(f, "run body", RunBody{Questions: questions(2)}.Encode()) }
+func FuzzDecodeLockBody(f *testing.F)     { fuzz(f, "lock body") }
+func FuzzDecodeClaimBody(f *testing.F) {
+	fuzz(f, "claim body", ClaimBody{Questions: questions(2)}.Encode())
+}
 func FuzzDecodeLockRefBody(f *testing.F)    { fuzz(f, "lock reference") }
 func FuzzDecodeLock(f *testing.F)           { fuzz(f, "lock") }
 func FuzzDecodeSpawnBody(f *testing.F)      { fuzz(f, "spawn body") }

@@ -517,6 +517,386 @@ func (x *ProbeResponse) GetIn() uint64 {
 	return 0
 }
 
+type OracleBallotRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Chain         string                 `protobuf:"bytes,1,opt,name=chain,proto3" json:"chain,omitempty"`       // name or id; empty if the node runs one
+	Question      string                 `protobuf:"bytes,2,opt,name=question,proto3" json:"question,omitempty"` // id
+	Value         string                 `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`       // YES, NO, INVALID, TOO_EARLY
+	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`     // for the operator's own log, at most 4 KiB
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OracleBallotRequest) Reset() {
+	*x = OracleBallotRequest{}
+	mi := &file_paloalto_api_v1_admin_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OracleBallotRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OracleBallotRequest) ProtoMessage() {}
+
+func (x *OracleBallotRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_api_v1_admin_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OracleBallotRequest.ProtoReflect.Descriptor instead.
+func (*OracleBallotRequest) Descriptor() ([]byte, []int) {
+	return file_paloalto_api_v1_admin_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *OracleBallotRequest) GetChain() string {
+	if x != nil {
+		return x.Chain
+	}
+	return ""
+}
+
+func (x *OracleBallotRequest) GetQuestion() string {
+	if x != nil {
+		return x.Question
+	}
+	return ""
+}
+
+func (x *OracleBallotRequest) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *OracleBallotRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type OracleBallotResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OracleBallotResponse) Reset() {
+	*x = OracleBallotResponse{}
+	mi := &file_paloalto_api_v1_admin_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OracleBallotResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OracleBallotResponse) ProtoMessage() {}
+
+func (x *OracleBallotResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_api_v1_admin_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OracleBallotResponse.ProtoReflect.Descriptor instead.
+func (*OracleBallotResponse) Descriptor() ([]byte, []int) {
+	return file_paloalto_api_v1_admin_proto_rawDescGZIP(), []int{11}
+}
+
+type OracleObservationsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Chain         string                 `protobuf:"bytes,1,opt,name=chain,proto3" json:"chain,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OracleObservationsRequest) Reset() {
+	*x = OracleObservationsRequest{}
+	mi := &file_paloalto_api_v1_admin_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OracleObservationsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OracleObservationsRequest) ProtoMessage() {}
+
+func (x *OracleObservationsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_api_v1_admin_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OracleObservationsRequest.ProtoReflect.Descriptor instead.
+func (*OracleObservationsRequest) Descriptor() ([]byte, []int) {
+	return file_paloalto_api_v1_admin_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *OracleObservationsRequest) GetChain() string {
+	if x != nil {
+		return x.Chain
+	}
+	return ""
+}
+
+type OracleObservationsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Observations  []*OracleObservation   `protobuf:"bytes,1,rep,name=observations,proto3" json:"observations,omitempty"` // at most 256, newest first
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OracleObservationsResponse) Reset() {
+	*x = OracleObservationsResponse{}
+	mi := &file_paloalto_api_v1_admin_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OracleObservationsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OracleObservationsResponse) ProtoMessage() {}
+
+func (x *OracleObservationsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_api_v1_admin_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OracleObservationsResponse.ProtoReflect.Descriptor instead.
+func (*OracleObservationsResponse) Descriptor() ([]byte, []int) {
+	return file_paloalto_api_v1_admin_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *OracleObservationsResponse) GetObservations() []*OracleObservation {
+	if x != nil {
+		return x.Observations
+	}
+	return nil
+}
+
+type OracleObservation struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Question      string                 `protobuf:"bytes,1,opt,name=question,proto3" json:"question,omitempty"`
+	State         string                 `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`   // waiting, observing, believes, failed, committed, revealed
+	Value         string                 `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`   // empty if it has none
+	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"` // the grounds, or why it failed
+	Source        string                 `protobuf:"bytes,5,opt,name=source,proto3" json:"source,omitempty"` // where the answer comes from
+	Attempts      uint32                 `protobuf:"varint,6,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	AtMs          int64                  `protobuf:"varint,7,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"` // Unix time of the last change
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OracleObservation) Reset() {
+	*x = OracleObservation{}
+	mi := &file_paloalto_api_v1_admin_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OracleObservation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OracleObservation) ProtoMessage() {}
+
+func (x *OracleObservation) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_api_v1_admin_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OracleObservation.ProtoReflect.Descriptor instead.
+func (*OracleObservation) Descriptor() ([]byte, []int) {
+	return file_paloalto_api_v1_admin_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *OracleObservation) GetQuestion() string {
+	if x != nil {
+		return x.Question
+	}
+	return ""
+}
+
+func (x *OracleObservation) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *OracleObservation) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *OracleObservation) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *OracleObservation) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *OracleObservation) GetAttempts() uint32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *OracleObservation) GetAtMs() int64 {
+	if x != nil {
+		return x.AtMs
+	}
+	return 0
+}
+
+type OracleSignBallotRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Chain         string                 `protobuf:"bytes,1,opt,name=chain,proto3" json:"chain,omitempty"`
+	Question      string                 `protobuf:"bytes,2,opt,name=question,proto3" json:"question,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OracleSignBallotRequest) Reset() {
+	*x = OracleSignBallotRequest{}
+	mi := &file_paloalto_api_v1_admin_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OracleSignBallotRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OracleSignBallotRequest) ProtoMessage() {}
+
+func (x *OracleSignBallotRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_api_v1_admin_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OracleSignBallotRequest.ProtoReflect.Descriptor instead.
+func (*OracleSignBallotRequest) Descriptor() ([]byte, []int) {
+	return file_paloalto_api_v1_admin_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *OracleSignBallotRequest) GetChain() string {
+	if x != nil {
+		return x.Chain
+	}
+	return ""
+}
+
+func (x *OracleSignBallotRequest) GetQuestion() string {
+	if x != nil {
+		return x.Question
+	}
+	return ""
+}
+
+type OracleSignBallotResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ballot        []byte                 `protobuf:"bytes,1,opt,name=ballot,proto3" json:"ballot,omitempty"` // body of the action "ballot" of the module "oracle"
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OracleSignBallotResponse) Reset() {
+	*x = OracleSignBallotResponse{}
+	mi := &file_paloalto_api_v1_admin_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OracleSignBallotResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OracleSignBallotResponse) ProtoMessage() {}
+
+func (x *OracleSignBallotResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_api_v1_admin_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OracleSignBallotResponse.ProtoReflect.Descriptor instead.
+func (*OracleSignBallotResponse) Descriptor() ([]byte, []int) {
+	return file_paloalto_api_v1_admin_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *OracleSignBallotResponse) GetBallot() []byte {
+	if x != nil {
+		return x.Ballot
+	}
+	return nil
+}
+
 var File_paloalto_api_v1_admin_proto protoreflect.FileDescriptor
 
 const file_paloalto_api_v1_admin_proto_rawDesc = "" +
@@ -549,13 +929,39 @@ const file_paloalto_api_v1_admin_proto_rawDesc = "" +
 	"\treordered\x18\b \x01(\rR\treordered\x12\x10\n" +
 	"\x03out\x18\t \x01(\x04R\x03out\x12\x0e\n" +
 	"\x02in\x18\n" +
-	" \x01(\x04R\x02in2\xaf\x03\n" +
+	" \x01(\x04R\x02in\"u\n" +
+	"\x13OracleBallotRequest\x12\x14\n" +
+	"\x05chain\x18\x01 \x01(\tR\x05chain\x12\x1a\n" +
+	"\bquestion\x18\x02 \x01(\tR\bquestion\x12\x14\n" +
+	"\x05value\x18\x03 \x01(\tR\x05value\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"\x16\n" +
+	"\x14OracleBallotResponse\"1\n" +
+	"\x19OracleObservationsRequest\x12\x14\n" +
+	"\x05chain\x18\x01 \x01(\tR\x05chain\"d\n" +
+	"\x1aOracleObservationsResponse\x12F\n" +
+	"\fobservations\x18\x01 \x03(\v2\".paloalto.api.v1.OracleObservationR\fobservations\"\xbc\x01\n" +
+	"\x11OracleObservation\x12\x1a\n" +
+	"\bquestion\x18\x01 \x01(\tR\bquestion\x12\x14\n" +
+	"\x05state\x18\x02 \x01(\tR\x05state\x12\x14\n" +
+	"\x05value\x18\x03 \x01(\tR\x05value\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x16\n" +
+	"\x06source\x18\x05 \x01(\tR\x06source\x12\x1a\n" +
+	"\battempts\x18\x06 \x01(\rR\battempts\x12\x13\n" +
+	"\x05at_ms\x18\a \x01(\x03R\x04atMs\"K\n" +
+	"\x17OracleSignBallotRequest\x12\x14\n" +
+	"\x05chain\x18\x01 \x01(\tR\x05chain\x12\x1a\n" +
+	"\bquestion\x18\x02 \x01(\tR\bquestion\"2\n" +
+	"\x18OracleSignBallotResponse\x12\x16\n" +
+	"\x06ballot\x18\x01 \x01(\fR\x06ballot2\xe4\x05\n" +
 	"\fAdminService\x12C\n" +
 	"\x04Stop\x12\x1c.paloalto.api.v1.StopRequest\x1a\x1d.paloalto.api.v1.StopResponse\x12X\n" +
 	"\vFollowChain\x12#.paloalto.api.v1.FollowChainRequest\x1a$.paloalto.api.v1.FollowChainResponse\x12^\n" +
 	"\rRestartPlugin\x12%.paloalto.api.v1.RestartPluginRequest\x1a&.paloalto.api.v1.RestartPluginResponse\x12X\n" +
 	"\vSetLogLevel\x12#.paloalto.api.v1.SetLogLevelRequest\x1a$.paloalto.api.v1.SetLogLevelResponse\x12F\n" +
-	"\x05Probe\x12\x1d.paloalto.api.v1.ProbeRequest\x1a\x1e.paloalto.api.v1.ProbeResponseBDZBgithub.com/paloalto-chain/paloalto/api/proto/paloalto/api/v1;apiv1b\x06proto3"
+	"\x05Probe\x12\x1d.paloalto.api.v1.ProbeRequest\x1a\x1e.paloalto.api.v1.ProbeResponse\x12[\n" +
+	"\fOracleBallot\x12$.paloalto.api.v1.OracleBallotRequest\x1a%.paloalto.api.v1.OracleBallotResponse\x12m\n" +
+	"\x12OracleObservations\x12*.paloalto.api.v1.OracleObservationsRequest\x1a+.paloalto.api.v1.OracleObservationsResponse\x12g\n" +
+	"\x10OracleSignBallot\x12(.paloalto.api.v1.OracleSignBallotRequest\x1a).paloalto.api.v1.OracleSignBallotResponseBDZBgithub.com/paloalto-chain/paloalto/api/proto/paloalto/api/v1;apiv1b\x06proto3"
 
 var (
 	file_paloalto_api_v1_admin_proto_rawDescOnce sync.Once
@@ -569,35 +975,49 @@ func file_paloalto_api_v1_admin_proto_rawDescGZIP() []byte {
 	return file_paloalto_api_v1_admin_proto_rawDescData
 }
 
-var file_paloalto_api_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_paloalto_api_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_paloalto_api_v1_admin_proto_goTypes = []any{
-	(*StopRequest)(nil),           // 0: paloalto.api.v1.StopRequest
-	(*StopResponse)(nil),          // 1: paloalto.api.v1.StopResponse
-	(*FollowChainRequest)(nil),    // 2: paloalto.api.v1.FollowChainRequest
-	(*FollowChainResponse)(nil),   // 3: paloalto.api.v1.FollowChainResponse
-	(*RestartPluginRequest)(nil),  // 4: paloalto.api.v1.RestartPluginRequest
-	(*RestartPluginResponse)(nil), // 5: paloalto.api.v1.RestartPluginResponse
-	(*SetLogLevelRequest)(nil),    // 6: paloalto.api.v1.SetLogLevelRequest
-	(*SetLogLevelResponse)(nil),   // 7: paloalto.api.v1.SetLogLevelResponse
-	(*ProbeRequest)(nil),          // 8: paloalto.api.v1.ProbeRequest
-	(*ProbeResponse)(nil),         // 9: paloalto.api.v1.ProbeResponse
+	(*StopRequest)(nil),                // 0: paloalto.api.v1.StopRequest
+	(*StopResponse)(nil),               // 1: paloalto.api.v1.StopResponse
+	(*FollowChainRequest)(nil),         // 2: paloalto.api.v1.FollowChainRequest
+	(*FollowChainResponse)(nil),        // 3: paloalto.api.v1.FollowChainResponse
+	(*RestartPluginRequest)(nil),       // 4: paloalto.api.v1.RestartPluginRequest
+	(*RestartPluginResponse)(nil),      // 5: paloalto.api.v1.RestartPluginResponse
+	(*SetLogLevelRequest)(nil),         // 6: paloalto.api.v1.SetLogLevelRequest
+	(*SetLogLevelResponse)(nil),        // 7: paloalto.api.v1.SetLogLevelResponse
+	(*ProbeRequest)(nil),               // 8: paloalto.api.v1.ProbeRequest
+	(*ProbeResponse)(nil),              // 9: paloalto.api.v1.ProbeResponse
+	(*OracleBallotRequest)(nil),        // 10: paloalto.api.v1.OracleBallotRequest
+	(*OracleBallotResponse)(nil),       // 11: paloalto.api.v1.OracleBallotResponse
+	(*OracleObservationsRequest)(nil),  // 12: paloalto.api.v1.OracleObservationsRequest
+	(*OracleObservationsResponse)(nil), // 13: paloalto.api.v1.OracleObservationsResponse
+	(*OracleObservation)(nil),          // 14: paloalto.api.v1.OracleObservation
+	(*OracleSignBallotRequest)(nil),    // 15: paloalto.api.v1.OracleSignBallotRequest
+	(*OracleSignBallotResponse)(nil),   // 16: paloalto.api.v1.OracleSignBallotResponse
 }
 var file_paloalto_api_v1_admin_proto_depIdxs = []int32{
-	0, // 0: paloalto.api.v1.AdminService.Stop:input_type -> paloalto.api.v1.StopRequest
-	2, // 1: paloalto.api.v1.AdminService.FollowChain:input_type -> paloalto.api.v1.FollowChainRequest
-	4, // 2: paloalto.api.v1.AdminService.RestartPlugin:input_type -> paloalto.api.v1.RestartPluginRequest
-	6, // 3: paloalto.api.v1.AdminService.SetLogLevel:input_type -> paloalto.api.v1.SetLogLevelRequest
-	8, // 4: paloalto.api.v1.AdminService.Probe:input_type -> paloalto.api.v1.ProbeRequest
-	1, // 5: paloalto.api.v1.AdminService.Stop:output_type -> paloalto.api.v1.StopResponse
-	3, // 6: paloalto.api.v1.AdminService.FollowChain:output_type -> paloalto.api.v1.FollowChainResponse
-	5, // 7: paloalto.api.v1.AdminService.RestartPlugin:output_type -> paloalto.api.v1.RestartPluginResponse
-	7, // 8: paloalto.api.v1.AdminService.SetLogLevel:output_type -> paloalto.api.v1.SetLogLevelResponse
-	9, // 9: paloalto.api.v1.AdminService.Probe:output_type -> paloalto.api.v1.ProbeResponse
-	5, // [5:10] is the sub-list for method output_type
-	0, // [0:5] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	14, // 0: paloalto.api.v1.OracleObservationsResponse.observations:type_name -> paloalto.api.v1.OracleObservation
+	0,  // 1: paloalto.api.v1.AdminService.Stop:input_type -> paloalto.api.v1.StopRequest
+	2,  // 2: paloalto.api.v1.AdminService.FollowChain:input_type -> paloalto.api.v1.FollowChainRequest
+	4,  // 3: paloalto.api.v1.AdminService.RestartPlugin:input_type -> paloalto.api.v1.RestartPluginRequest
+	6,  // 4: paloalto.api.v1.AdminService.SetLogLevel:input_type -> paloalto.api.v1.SetLogLevelRequest
+	8,  // 5: paloalto.api.v1.AdminService.Probe:input_type -> paloalto.api.v1.ProbeRequest
+	10, // 6: paloalto.api.v1.AdminService.OracleBallot:input_type -> paloalto.api.v1.OracleBallotRequest
+	12, // 7: paloalto.api.v1.AdminService.OracleObservations:input_type -> paloalto.api.v1.OracleObservationsRequest
+	15, // 8: paloalto.api.v1.AdminService.OracleSignBallot:input_type -> paloalto.api.v1.OracleSignBallotRequest
+	1,  // 9: paloalto.api.v1.AdminService.Stop:output_type -> paloalto.api.v1.StopResponse
+	3,  // 10: paloalto.api.v1.AdminService.FollowChain:output_type -> paloalto.api.v1.FollowChainResponse
+	5,  // 11: paloalto.api.v1.AdminService.RestartPlugin:output_type -> paloalto.api.v1.RestartPluginResponse
+	7,  // 12: paloalto.api.v1.AdminService.SetLogLevel:output_type -> paloalto.api.v1.SetLogLevelResponse
+	9,  // 13: paloalto.api.v1.AdminService.Probe:output_type -> paloalto.api.v1.ProbeResponse
+	11, // 14: paloalto.api.v1.AdminService.OracleBallot:output_type -> paloalto.api.v1.OracleBallotResponse
+	13, // 15: paloalto.api.v1.AdminService.OracleObservations:output_type -> paloalto.api.v1.OracleObservationsResponse
+	16, // 16: paloalto.api.v1.AdminService.OracleSignBallot:output_type -> paloalto.api.v1.OracleSignBallotResponse
+	9,  // [9:17] is the sub-list for method output_type
+	1,  // [1:9] is the sub-list for method input_type
+	1,  // [1:1] is the sub-list for extension type_name
+	1,  // [1:1] is the sub-list for extension extendee
+	0,  // [0:1] is the sub-list for field type_name
 }
 
 func init() { file_paloalto_api_v1_admin_proto_init() }
@@ -611,7 +1031,7 @@ func file_paloalto_api_v1_admin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_paloalto_api_v1_admin_proto_rawDesc), len(file_paloalto_api_v1_admin_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

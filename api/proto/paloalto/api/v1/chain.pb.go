@@ -2669,8 +2669,8 @@ type ItemProof struct {
 	Module        string                 `protobuf:"bytes,1,opt,name=module,proto3" json:"module,omitempty"`
 	Place         []byte                 `protobuf:"bytes,2,opt,name=place,proto3" json:"place,omitempty"`
 	Key           []byte                 `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
-	Value         []byte                 `protobuf:"bytes,4,opt,name=value,proto3" json:"value,omitempty"`
-	Proof         []byte                 `protobuf:"bytes,5,opt,name=proof,proto3" json:"proof,omitempty"` // canonical bytes
+	Value         []byte                 `protobuf:"bytes,4,opt,name=value,proto3,oneof" json:"value,omitempty"` // missing if the state holds nothing, which an empty value is not
+	Proof         []byte                 `protobuf:"bytes,5,opt,name=proof,proto3" json:"proof,omitempty"`       // canonical bytes
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2746,7 +2746,9 @@ type QueryRequest struct {
 	Module        string                 `protobuf:"bytes,2,opt,name=module,proto3" json:"module,omitempty"`
 	Path          string                 `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
 	Argument      []byte                 `protobuf:"bytes,4,opt,name=argument,proto3" json:"argument,omitempty"`
-	Text          string                 `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"` // the argument, for those who find text easier; not both
+	Text          string                 `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`    // the argument, for those who find text easier; not both
+	Prove         bool                   `protobuf:"varint,6,opt,name=prove,proto3" json:"prove,omitempty"` // with proofs; the answer is then as of the newest block that allows it, the one before the newest
+	Auth          []byte                 `protobuf:"bytes,7,opt,name=auth,proto3" json:"auth,omitempty"`    // canonical bytes of a signed right to ask, if somebody in particular asks
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2816,10 +2818,28 @@ func (x *QueryRequest) GetText() string {
 	return ""
 }
 
+func (x *QueryRequest) GetProve() bool {
+	if x != nil {
+		return x.Prove
+	}
+	return false
+}
+
+func (x *QueryRequest) GetAuth() []byte {
+	if x != nil {
+		return x.Auth
+	}
+	return nil
+}
+
 type QueryResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Json          string                 `protobuf:"bytes,1,opt,name=json,proto3" json:"json,omitempty"`
-	Height        uint64                 `protobuf:"varint,2,opt,name=height,proto3" json:"height,omitempty"`
+	Json          string                 `protobuf:"bytes,1,opt,name=json,proto3" json:"json,omitempty"`      // the module's word, which is not proven
+	Height        uint64                 `protobuf:"varint,2,opt,name=height,proto3" json:"height,omitempty"` // of the final block after which this was so
+	Clock         uint64                 `protobuf:"varint,3,opt,name=clock,proto3" json:"clock,omitempty"`
+	Caller        string                 `protobuf:"bytes,4,opt,name=caller,proto3" json:"caller,omitempty"`                               // account in whose name the module was asked, "alto1…"; empty: nobody in particular
+	Proofs        []*ItemProof           `protobuf:"bytes,5,rep,name=proofs,proto3" json:"proofs,omitempty"`                               // of the items that the answer rests on, by the word of the module
+	ProofHeight   uint64                 `protobuf:"varint,6,opt,name=proof_height,json=proofHeight,proto3" json:"proof_height,omitempty"` // of the final block whose state root the proofs lead to, the one after height; 0 without proofs
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2864,6 +2884,34 @@ func (x *QueryResponse) GetJson() string {
 func (x *QueryResponse) GetHeight() uint64 {
 	if x != nil {
 		return x.Height
+	}
+	return 0
+}
+
+func (x *QueryResponse) GetClock() uint64 {
+	if x != nil {
+		return x.Clock
+	}
+	return 0
+}
+
+func (x *QueryResponse) GetCaller() string {
+	if x != nil {
+		return x.Caller
+	}
+	return ""
+}
+
+func (x *QueryResponse) GetProofs() []*ItemProof {
+	if x != nil {
+		return x.Proofs
+	}
+	return nil
+}
+
+func (x *QueryResponse) GetProofHeight() uint64 {
+	if x != nil {
+		return x.ProofHeight
 	}
 	return 0
 }
@@ -3568,22 +3616,29 @@ const file_paloalto_api_v1_chain_proto_rawDesc = "" +
 	"\apattern\x18\x01 \x01(\tR\apattern\x12\x1e\n" +
 	"\n" +
 	"permission\x18\x02 \x01(\tR\n" +
-	"permission\"w\n" +
+	"permission\"\x86\x01\n" +
 	"\tItemProof\x12\x16\n" +
 	"\x06module\x18\x01 \x01(\tR\x06module\x12\x14\n" +
 	"\x05place\x18\x02 \x01(\fR\x05place\x12\x10\n" +
-	"\x03key\x18\x03 \x01(\fR\x03key\x12\x14\n" +
-	"\x05value\x18\x04 \x01(\fR\x05value\x12\x14\n" +
-	"\x05proof\x18\x05 \x01(\fR\x05proof\"\x80\x01\n" +
+	"\x03key\x18\x03 \x01(\fR\x03key\x12\x19\n" +
+	"\x05value\x18\x04 \x01(\fH\x00R\x05value\x88\x01\x01\x12\x14\n" +
+	"\x05proof\x18\x05 \x01(\fR\x05proofB\b\n" +
+	"\x06_value\"\xaa\x01\n" +
 	"\fQueryRequest\x12\x14\n" +
 	"\x05chain\x18\x01 \x01(\tR\x05chain\x12\x16\n" +
 	"\x06module\x18\x02 \x01(\tR\x06module\x12\x12\n" +
 	"\x04path\x18\x03 \x01(\tR\x04path\x12\x1a\n" +
 	"\bargument\x18\x04 \x01(\fR\bargument\x12\x12\n" +
-	"\x04text\x18\x05 \x01(\tR\x04text\";\n" +
+	"\x04text\x18\x05 \x01(\tR\x04text\x12\x14\n" +
+	"\x05prove\x18\x06 \x01(\bR\x05prove\x12\x12\n" +
+	"\x04auth\x18\a \x01(\fR\x04auth\"\xc0\x01\n" +
 	"\rQueryResponse\x12\x12\n" +
 	"\x04json\x18\x01 \x01(\tR\x04json\x12\x16\n" +
-	"\x06height\x18\x02 \x01(\x04R\x06height\"(\n" +
+	"\x06height\x18\x02 \x01(\x04R\x06height\x12\x14\n" +
+	"\x05clock\x18\x03 \x01(\x04R\x05clock\x12\x16\n" +
+	"\x06caller\x18\x04 \x01(\tR\x06caller\x122\n" +
+	"\x06proofs\x18\x05 \x03(\v2\x1a.paloalto.api.v1.ItemProofR\x06proofs\x12!\n" +
+	"\fproof_height\x18\x06 \x01(\x04R\vproofHeight\"(\n" +
 	"\x10GetParamsRequest\x12\x14\n" +
 	"\x05chain\x18\x01 \x01(\tR\x05chain\"\xcb\x01\n" +
 	"\x11GetParamsResponse\x12.\n" +
@@ -3750,42 +3805,43 @@ var file_paloalto_api_v1_chain_proto_depIdxs = []int32{
 	38, // 26: paloalto.api.v1.Authority.links:type_name -> paloalto.api.v1.Link
 	36, // 27: paloalto.api.v1.Permission.keys:type_name -> paloalto.api.v1.KeyWeight
 	37, // 28: paloalto.api.v1.Permission.accounts:type_name -> paloalto.api.v1.AccountWeight
-	44, // 29: paloalto.api.v1.GetParamsResponse.params:type_name -> paloalto.api.v1.Param
-	46, // 30: paloalto.api.v1.GetParamsResponse.pending:type_name -> paloalto.api.v1.PendingParams
-	45, // 31: paloalto.api.v1.PendingParams.changes:type_name -> paloalto.api.v1.ParamChange
-	1,  // 32: paloalto.api.v1.WatchFinalRequest.detail:type_name -> paloalto.api.v1.BlockDetail
-	23, // 33: paloalto.api.v1.WatchFinalResponse.block:type_name -> paloalto.api.v1.Block
-	2,  // 34: paloalto.api.v1.ChainService.ListChains:input_type -> paloalto.api.v1.ListChainsRequest
-	4,  // 35: paloalto.api.v1.ChainService.GetChain:input_type -> paloalto.api.v1.GetChainRequest
-	11, // 36: paloalto.api.v1.ChainService.GetReference:input_type -> paloalto.api.v1.GetReferenceRequest
-	13, // 37: paloalto.api.v1.ChainService.SubmitTransactions:input_type -> paloalto.api.v1.SubmitTransactionsRequest
-	19, // 38: paloalto.api.v1.ChainService.GetTransaction:input_type -> paloalto.api.v1.GetTransactionRequest
-	21, // 39: paloalto.api.v1.ChainService.WaitTransaction:input_type -> paloalto.api.v1.WaitTransactionRequest
-	26, // 40: paloalto.api.v1.ChainService.GetBlock:input_type -> paloalto.api.v1.GetBlockRequest
-	28, // 41: paloalto.api.v1.ChainService.ListBlocks:input_type -> paloalto.api.v1.ListBlocksRequest
-	30, // 42: paloalto.api.v1.ChainService.GetEpoch:input_type -> paloalto.api.v1.GetEpochRequest
-	32, // 43: paloalto.api.v1.ChainService.GetAccount:input_type -> paloalto.api.v1.GetAccountRequest
-	40, // 44: paloalto.api.v1.ChainService.Query:input_type -> paloalto.api.v1.QueryRequest
-	42, // 45: paloalto.api.v1.ChainService.GetParams:input_type -> paloalto.api.v1.GetParamsRequest
-	47, // 46: paloalto.api.v1.ChainService.WatchFinal:input_type -> paloalto.api.v1.WatchFinalRequest
-	3,  // 47: paloalto.api.v1.ChainService.ListChains:output_type -> paloalto.api.v1.ListChainsResponse
-	5,  // 48: paloalto.api.v1.ChainService.GetChain:output_type -> paloalto.api.v1.GetChainResponse
-	12, // 49: paloalto.api.v1.ChainService.GetReference:output_type -> paloalto.api.v1.GetReferenceResponse
-	14, // 50: paloalto.api.v1.ChainService.SubmitTransactions:output_type -> paloalto.api.v1.SubmitTransactionsResponse
-	20, // 51: paloalto.api.v1.ChainService.GetTransaction:output_type -> paloalto.api.v1.GetTransactionResponse
-	22, // 52: paloalto.api.v1.ChainService.WaitTransaction:output_type -> paloalto.api.v1.WaitTransactionResponse
-	27, // 53: paloalto.api.v1.ChainService.GetBlock:output_type -> paloalto.api.v1.GetBlockResponse
-	29, // 54: paloalto.api.v1.ChainService.ListBlocks:output_type -> paloalto.api.v1.ListBlocksResponse
-	31, // 55: paloalto.api.v1.ChainService.GetEpoch:output_type -> paloalto.api.v1.GetEpochResponse
-	33, // 56: paloalto.api.v1.ChainService.GetAccount:output_type -> paloalto.api.v1.GetAccountResponse
-	41, // 57: paloalto.api.v1.ChainService.Query:output_type -> paloalto.api.v1.QueryResponse
-	43, // 58: paloalto.api.v1.ChainService.GetParams:output_type -> paloalto.api.v1.GetParamsResponse
-	48, // 59: paloalto.api.v1.ChainService.WatchFinal:output_type -> paloalto.api.v1.WatchFinalResponse
-	47, // [47:60] is the sub-list for method output_type
-	34, // [34:47] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	39, // 29: paloalto.api.v1.QueryResponse.proofs:type_name -> paloalto.api.v1.ItemProof
+	44, // 30: paloalto.api.v1.GetParamsResponse.params:type_name -> paloalto.api.v1.Param
+	46, // 31: paloalto.api.v1.GetParamsResponse.pending:type_name -> paloalto.api.v1.PendingParams
+	45, // 32: paloalto.api.v1.PendingParams.changes:type_name -> paloalto.api.v1.ParamChange
+	1,  // 33: paloalto.api.v1.WatchFinalRequest.detail:type_name -> paloalto.api.v1.BlockDetail
+	23, // 34: paloalto.api.v1.WatchFinalResponse.block:type_name -> paloalto.api.v1.Block
+	2,  // 35: paloalto.api.v1.ChainService.ListChains:input_type -> paloalto.api.v1.ListChainsRequest
+	4,  // 36: paloalto.api.v1.ChainService.GetChain:input_type -> paloalto.api.v1.GetChainRequest
+	11, // 37: paloalto.api.v1.ChainService.GetReference:input_type -> paloalto.api.v1.GetReferenceRequest
+	13, // 38: paloalto.api.v1.ChainService.SubmitTransactions:input_type -> paloalto.api.v1.SubmitTransactionsRequest
+	19, // 39: paloalto.api.v1.ChainService.GetTransaction:input_type -> paloalto.api.v1.GetTransactionRequest
+	21, // 40: paloalto.api.v1.ChainService.WaitTransaction:input_type -> paloalto.api.v1.WaitTransactionRequest
+	26, // 41: paloalto.api.v1.ChainService.GetBlock:input_type -> paloalto.api.v1.GetBlockRequest
+	28, // 42: paloalto.api.v1.ChainService.ListBlocks:input_type -> paloalto.api.v1.ListBlocksRequest
+	30, // 43: paloalto.api.v1.ChainService.GetEpoch:input_type -> paloalto.api.v1.GetEpochRequest
+	32, // 44: paloalto.api.v1.ChainService.GetAccount:input_type -> paloalto.api.v1.GetAccountRequest
+	40, // 45: paloalto.api.v1.ChainService.Query:input_type -> paloalto.api.v1.QueryRequest
+	42, // 46: paloalto.api.v1.ChainService.GetParams:input_type -> paloalto.api.v1.GetParamsRequest
+	47, // 47: paloalto.api.v1.ChainService.WatchFinal:input_type -> paloalto.api.v1.WatchFinalRequest
+	3,  // 48: paloalto.api.v1.ChainService.ListChains:output_type -> paloalto.api.v1.ListChainsResponse
+	5,  // 49: paloalto.api.v1.ChainService.GetChain:output_type -> paloalto.api.v1.GetChainResponse
+	12, // 50: paloalto.api.v1.ChainService.GetReference:output_type -> paloalto.api.v1.GetReferenceResponse
+	14, // 51: paloalto.api.v1.ChainService.SubmitTransactions:output_type -> paloalto.api.v1.SubmitTransactionsResponse
+	20, // 52: paloalto.api.v1.ChainService.GetTransaction:output_type -> paloalto.api.v1.GetTransactionResponse
+	22, // 53: paloalto.api.v1.ChainService.WaitTransaction:output_type -> paloalto.api.v1.WaitTransactionResponse
+	27, // 54: paloalto.api.v1.ChainService.GetBlock:output_type -> paloalto.api.v1.GetBlockResponse
+	29, // 55: paloalto.api.v1.ChainService.ListBlocks:output_type -> paloalto.api.v1.ListBlocksResponse
+	31, // 56: paloalto.api.v1.ChainService.GetEpoch:output_type -> paloalto.api.v1.GetEpochResponse
+	33, // 57: paloalto.api.v1.ChainService.GetAccount:output_type -> paloalto.api.v1.GetAccountResponse
+	41, // 58: paloalto.api.v1.ChainService.Query:output_type -> paloalto.api.v1.QueryResponse
+	43, // 59: paloalto.api.v1.ChainService.GetParams:output_type -> paloalto.api.v1.GetParamsResponse
+	48, // 60: paloalto.api.v1.ChainService.WatchFinal:output_type -> paloalto.api.v1.WatchFinalResponse
+	48, // [48:61] is the sub-list for method output_type
+	35, // [35:48] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_paloalto_api_v1_chain_proto_init() }
@@ -3797,6 +3853,7 @@ func file_paloalto_api_v1_chain_proto_init() {
 	file_paloalto_api_v1_chain_proto_msgTypes[24].OneofWrappers = []any{}
 	file_paloalto_api_v1_chain_proto_msgTypes[26].OneofWrappers = []any{}
 	file_paloalto_api_v1_chain_proto_msgTypes[28].OneofWrappers = []any{}
+	file_paloalto_api_v1_chain_proto_msgTypes[37].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

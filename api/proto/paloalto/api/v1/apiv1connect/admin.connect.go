@@ -46,6 +46,15 @@ const (
 	AdminServiceSetLogLevelProcedure = "/paloalto.api.v1.AdminService/SetLogLevel"
 	// AdminServiceProbeProcedure is the fully-qualified name of the AdminService's Probe RPC.
 	AdminServiceProbeProcedure = "/paloalto.api.v1.AdminService/Probe"
+	// AdminServiceOracleBallotProcedure is the fully-qualified name of the AdminService's OracleBallot
+	// RPC.
+	AdminServiceOracleBallotProcedure = "/paloalto.api.v1.AdminService/OracleBallot"
+	// AdminServiceOracleObservationsProcedure is the fully-qualified name of the AdminService's
+	// OracleObservations RPC.
+	AdminServiceOracleObservationsProcedure = "/paloalto.api.v1.AdminService/OracleObservations"
+	// AdminServiceOracleSignBallotProcedure is the fully-qualified name of the AdminService's
+	// OracleSignBallot RPC.
+	AdminServiceOracleSignBallotProcedure = "/paloalto.api.v1.AdminService/OracleSignBallot"
 )
 
 // AdminServiceClient is a client for the paloalto.api.v1.AdminService service.
@@ -58,6 +67,14 @@ type AdminServiceClient interface {
 	SetLogLevel(context.Context, *connect.Request[v1.SetLogLevelRequest]) (*connect.Response[v1.SetLogLevelResponse], error)
 	// Probe measures the link to a peer. It is here since it costs traffic, and one at a time is made.
 	Probe(context.Context, *connect.Request[v1.ProbeRequest]) (*connect.Response[v1.ProbeResponse], error)
+	// OracleBallot gives the operator's own answer to a question, for this node's ballot. It wins over the node's sources. It
+	// fails with ErrNoOracle, ErrNoBelief if this node cannot hold one, and ErrCommitted if it has committed to another value.
+	OracleBallot(context.Context, *connect.Request[v1.OracleBallotRequest]) (*connect.Response[v1.OracleBallotResponse], error)
+	// OracleObservations tells what this node believes of the questions that it was asked about, and what went wrong.
+	OracleObservations(context.Context, *connect.Request[v1.OracleObservationsRequest]) (*connect.Response[v1.OracleObservationsResponse], error)
+	// OracleSignBallot makes the ballot of this node's producer that is due now, for anybody to carry in a transaction. It fails
+	// with ErrNoOracle, ErrNoBelief and ErrNothingDue.
+	OracleSignBallot(context.Context, *connect.Request[v1.OracleSignBallotRequest]) (*connect.Response[v1.OracleSignBallotResponse], error)
 }
 
 // NewAdminServiceClient constructs a client for the paloalto.api.v1.AdminService service. By
@@ -101,16 +118,37 @@ func NewAdminServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(adminServiceMethods.ByName("Probe")),
 			connect.WithClientOptions(opts...),
 		),
+		oracleBallot: connect.NewClient[v1.OracleBallotRequest, v1.OracleBallotResponse](
+			httpClient,
+			baseURL+AdminServiceOracleBallotProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("OracleBallot")),
+			connect.WithClientOptions(opts...),
+		),
+		oracleObservations: connect.NewClient[v1.OracleObservationsRequest, v1.OracleObservationsResponse](
+			httpClient,
+			baseURL+AdminServiceOracleObservationsProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("OracleObservations")),
+			connect.WithClientOptions(opts...),
+		),
+		oracleSignBallot: connect.NewClient[v1.OracleSignBallotRequest, v1.OracleSignBallotResponse](
+			httpClient,
+			baseURL+AdminServiceOracleSignBallotProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("OracleSignBallot")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // adminServiceClient implements AdminServiceClient.
 type adminServiceClient struct {
-	stop          *connect.Client[v1.StopRequest, v1.StopResponse]
-	followChain   *connect.Client[v1.FollowChainRequest, v1.FollowChainResponse]
-	restartPlugin *connect.Client[v1.RestartPluginRequest, v1.RestartPluginResponse]
-	setLogLevel   *connect.Client[v1.SetLogLevelRequest, v1.SetLogLevelResponse]
-	probe         *connect.Client[v1.ProbeRequest, v1.ProbeResponse]
+	stop               *connect.Client[v1.StopRequest, v1.StopResponse]
+	followChain        *connect.Client[v1.FollowChainRequest, v1.FollowChainResponse]
+	restartPlugin      *connect.Client[v1.RestartPluginRequest, v1.RestartPluginResponse]
+	setLogLevel        *connect.Client[v1.SetLogLevelRequest, v1.SetLogLevelResponse]
+	probe              *connect.Client[v1.ProbeRequest, v1.ProbeResponse]
+	oracleBallot       *connect.Client[v1.OracleBallotRequest, v1.OracleBallotResponse]
+	oracleObservations *connect.Client[v1.OracleObservationsRequest, v1.OracleObservationsResponse]
+	oracleSignBallot   *connect.Client[v1.OracleSignBallotRequest, v1.OracleSignBallotResponse]
 }
 
 // Stop calls paloalto.api.v1.AdminService.Stop.
@@ -138,6 +176,21 @@ func (c *adminServiceClient) Probe(ctx context.Context, req *connect.Request[v1.
 	return c.probe.CallUnary(ctx, req)
 }
 
+// OracleBallot calls paloalto.api.v1.AdminService.OracleBallot.
+func (c *adminServiceClient) OracleBallot(ctx context.Context, req *connect.Request[v1.OracleBallotRequest]) (*connect.Response[v1.OracleBallotResponse], error) {
+	return c.oracleBallot.CallUnary(ctx, req)
+}
+
+// OracleObservations calls paloalto.api.v1.AdminService.OracleObservations.
+func (c *adminServiceClient) OracleObservations(ctx context.Context, req *connect.Request[v1.OracleObservationsRequest]) (*connect.Response[v1.OracleObservationsResponse], error) {
+	return c.oracleObservations.CallUnary(ctx, req)
+}
+
+// OracleSignBallot calls paloalto.api.v1.AdminService.OracleSignBallot.
+func (c *adminServiceClient) OracleSignBallot(ctx context.Context, req *connect.Request[v1.OracleSignBallotRequest]) (*connect.Response[v1.OracleSignBallotResponse], error) {
+	return c.oracleSignBallot.CallUnary(ctx, req)
+}
+
 // AdminServiceHandler is an implementation of the paloalto.api.v1.AdminService service.
 type AdminServiceHandler interface {
 	// Stop begins a graceful stop and answers before the node is gone.
@@ -148,6 +201,14 @@ type AdminServiceHandler interface {
 	SetLogLevel(context.Context, *connect.Request[v1.SetLogLevelRequest]) (*connect.Response[v1.SetLogLevelResponse], error)
 	// Probe measures the link to a peer. It is here since it costs traffic, and one at a time is made.
 	Probe(context.Context, *connect.Request[v1.ProbeRequest]) (*connect.Response[v1.ProbeResponse], error)
+	// OracleBallot gives the operator's own answer to a question, for this node's ballot. It wins over the node's sources. It
+	// fails with ErrNoOracle, ErrNoBelief if this node cannot hold one, and ErrCommitted if it has committed to another value.
+	OracleBallot(context.Context, *connect.Request[v1.OracleBallotRequest]) (*connect.Response[v1.OracleBallotResponse], error)
+	// OracleObservations tells what this node believes of the questions that it was asked about, and what went wrong.
+	OracleObservations(context.Context, *connect.Request[v1.OracleObservationsRequest]) (*connect.Response[v1.OracleObservationsResponse], error)
+	// OracleSignBallot makes the ballot of this node's producer that is due now, for anybody to carry in a transaction. It fails
+	// with ErrNoOracle, ErrNoBelief and ErrNothingDue.
+	OracleSignBallot(context.Context, *connect.Request[v1.OracleSignBallotRequest]) (*connect.Response[v1.OracleSignBallotResponse], error)
 }
 
 // NewAdminServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -187,6 +248,24 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(adminServiceMethods.ByName("Probe")),
 		connect.WithHandlerOptions(opts...),
 	)
+	adminServiceOracleBallotHandler := connect.NewUnaryHandler(
+		AdminServiceOracleBallotProcedure,
+		svc.OracleBallot,
+		connect.WithSchema(adminServiceMethods.ByName("OracleBallot")),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceOracleObservationsHandler := connect.NewUnaryHandler(
+		AdminServiceOracleObservationsProcedure,
+		svc.OracleObservations,
+		connect.WithSchema(adminServiceMethods.ByName("OracleObservations")),
+		connect.WithHandlerOptions(opts...),
+	)
+	adminServiceOracleSignBallotHandler := connect.NewUnaryHandler(
+		AdminServiceOracleSignBallotProcedure,
+		svc.OracleSignBallot,
+		connect.WithSchema(adminServiceMethods.ByName("OracleSignBallot")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/paloalto.api.v1.AdminService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case AdminServiceStopProcedure:
@@ -199,6 +278,12 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 			adminServiceSetLogLevelHandler.ServeHTTP(w, r)
 		case AdminServiceProbeProcedure:
 			adminServiceProbeHandler.ServeHTTP(w, r)
+		case AdminServiceOracleBallotProcedure:
+			adminServiceOracleBallotHandler.ServeHTTP(w, r)
+		case AdminServiceOracleObservationsProcedure:
+			adminServiceOracleObservationsHandler.ServeHTTP(w, r)
+		case AdminServiceOracleSignBallotProcedure:
+			adminServiceOracleSignBallotHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -226,4 +311,16 @@ func (UnimplementedAdminServiceHandler) SetLogLevel(context.Context, *connect.Re
 
 func (UnimplementedAdminServiceHandler) Probe(context.Context, *connect.Request[v1.ProbeRequest]) (*connect.Response[v1.ProbeResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("paloalto.api.v1.AdminService.Probe is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) OracleBallot(context.Context, *connect.Request[v1.OracleBallotRequest]) (*connect.Response[v1.OracleBallotResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("paloalto.api.v1.AdminService.OracleBallot is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) OracleObservations(context.Context, *connect.Request[v1.OracleObservationsRequest]) (*connect.Response[v1.OracleObservationsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("paloalto.api.v1.AdminService.OracleObservations is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) OracleSignBallot(context.Context, *connect.Request[v1.OracleSignBallotRequest]) (*connect.Response[v1.OracleSignBallotResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("paloalto.api.v1.AdminService.OracleSignBallot is not implemented"))
 }

@@ -84,7 +84,7 @@ type ChainServiceClient interface {
 	// GetEpoch returns an epoch that has begun: its producers, and what shows that these are they.
 	GetEpoch(context.Context, *connect.Request[v1.GetEpochRequest]) (*connect.Response[v1.GetEpochResponse], error)
 	GetAccount(context.Context, *connect.Request[v1.GetAccountRequest]) (*connect.Response[v1.GetAccountResponse], error)
-	// Query asks a module of the chain about the state after the newest final block.
+	// Query asks a module of the chain about the state after the newest final block, in the name of an account if need be.
 	Query(context.Context, *connect.Request[v1.QueryRequest]) (*connect.Response[v1.QueryResponse], error)
 	// GetParams lists the chain's parameters with the values in force after the newest final block, and the change that waits.
 	GetParams(context.Context, *connect.Request[v1.GetParamsRequest]) (*connect.Response[v1.GetParamsResponse], error)
@@ -286,7 +286,7 @@ type ChainServiceHandler interface {
 	// GetEpoch returns an epoch that has begun: its producers, and what shows that these are they.
 	GetEpoch(context.Context, *connect.Request[v1.GetEpochRequest]) (*connect.Response[v1.GetEpochResponse], error)
 	GetAccount(context.Context, *connect.Request[v1.GetAccountRequest]) (*connect.Response[v1.GetAccountResponse], error)
-	// Query asks a module of the chain about the state after the newest final block.
+	// Query asks a module of the chain about the state after the newest final block, in the name of an account if need be.
 	Query(context.Context, *connect.Request[v1.QueryRequest]) (*connect.Response[v1.QueryResponse], error)
 	// GetParams lists the chain's parameters with the values in force after the newest final block, and the change that waits.
 	GetParams(context.Context, *connect.Request[v1.GetParamsRequest]) (*connect.Response[v1.GetParamsResponse], error)
