@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,8 +19,8 @@ import (
 
 func (a *app) contractCmd() *cobra.Command {
 	c := &cobra.Command{Use: "contract", Short: "Lock tokens under a contract, and claim them",
-		Example: "  alto contract lock swap.fs --with alice,bob --amount 5 --deadline +1h --from bob\n  alto contract claim LOCK swap.fs --push-text secret --from alice\n  alto contract refund LOCK --from bob"}
-	c.AddCommand(a.contractLockCmd(), a.contractClaimCmd(),
+		Example: "  alto contract lock swap.fs --with alice,bob --amount 5 --deadline +1h --from bob\n  alto contract claim LOCK swap.fs --evidence secret.fs --from alice\n  alto contract refund LOCK --from bob"}
+	c.AddCommand(a.contractLockCmd(), a.contractClaimCmd(), a.contractRunCmd(),
 		a.contractPayCmd("settle", client.SettleLock, "Pay out a claim that had to wait",
 			"Pays out the claim that a lock was closed with, once it is due; `alto contract show` tells when. Anybody can do it; the participants get what\nthe contract has said."),
 		a.contractPayCmd("refund", client.RefundLock, "Give a lock back to its payer",
@@ -31,7 +32,7 @@ func (a *app) contractCmd() *cobra.Command {
 // contractHints say what to do about an error of contracts.
 var contractHints = map[string]string{
 	contract.ErrDeadline:       "a deadline lies after now, and at most a year ahead",
-	contract.ErrUnknownLock:    "`alto contract list ACCOUNT` shows the locks of an account, `alto tx show` what has become of a claim",
+	contract.ErrUnknownLock:    "`alto contract list ACCOUNT` shows the locks of an account, `alto contract evidence LOCK` with what one was claimed",
 	contract.ErrNotParticipant: "`alto contract show` tells who can claim it",
 	contract.ErrCodeHash:       "show the contract that was locked for; `alto contract show` has its hash",
 	contract.ErrTooLate:        "`alto contract refund` gives a lock back after its deadline, `alto contract settle` pays out what was claimed before",
@@ -55,8 +56,10 @@ func contractHint(err error, status string) error {
 	switch {
 	case contractHints[name] != "":
 		err = fmt.Errorf("%w; %s", err, contractHints[name])
+	case name == "ErrContract.7":
+		err = fmt.Errorf("%w; for the VM forth that is out of gas: --gas gives it more", err)
 	case strings.HasPrefix(name, "ErrContract."):
-		err = fmt.Errorf("%w; the contract failed: `alto vm run CODE --evidence FILE` shows where", err)
+		err = fmt.Errorf("%w; the contract failed: without --force it runs here first, which shows where", err)
 	case name == "ErrUnknownModule":
 		err = coded(exitConfig, fmt.Errorf("%w; this chain runs no contracts: its spec has no vm", err))
 	}
@@ -139,9 +142,16 @@ func (a *app) contractLockCmd() *cobra.Command {
 				if b.Deadline, err = parseDeadline(deadline, ref); err != nil {
 					return nil, err
 				}
-				if err := chainVM(c.Context(), s, func(m *openVM) (err error) {
-					_, b.Code, err = a.contractOf(c.Context(), m, args[0], dialect)
-					return err
+				if err := chainVM(c.Context(), s, func(m *openVM) error {
+					_, loaded, err := a.contractOf(c.Context(), m, args[0], dialect)
+					if err != nil {
+						return err
+					}
+					b.Code = loaded.CodeHash
+					if slices.Contains(loaded.EnvReads, "oracle") && !slices.Contains(ref.Params.Modules, oracle.ModuleName) {
+						a.progress("warning: %s asks an oracle, and chain %s has none: every question will be unknown", args[0], s.chain)
+					}
+					return nil
 				}); err != nil {
 					return nil, err
 				}
@@ -166,7 +176,7 @@ func (a *app) contractLockCmd() *cobra.Command {
 	f.StringSliceVar(&with, "with", nil, "the first and the second participant")
 	f.StringVar(&amount, "amount", "", "how much, in tokens")
 	f.StringVar(&deadline, "deadline", "", "until when it can be claimed: +DURATION, or a clock of the chain")
-	f.StringVar(&dialect, "dialect", "", "the source's dialect (default: what its first line says, or else the chain's)")
+	f.StringVar(&dialect, "dialect", "", "the source's dialect (default: what its first line says, or else the VM's)")
 	return c
 }
 
@@ -177,57 +187,6 @@ func lockArg(text string) (types.Hash, error) {
 		err = coded(exitUsage, fmt.Errorf("lock %q: its id has 64 hexadecimal digits; `alto contract list ACCOUNT` shows the locks of an account", text))
 	}
 	return id, err
-}
-
-func (a *app) contractClaimCmd() *cobra.Command {
-	var o sending
-	var ev evidenceOf
-	var dialect string
-	c := &cobra.Command{
-		Use: "claim LOCK CODE --from NAME", Short: "Have a lock shared out by its contract",
-		Long: "Shows the contract that a lock is for, has the chain run it on evidence, and the amount shared out as it says; a contract may ask for a delay,\n" +
-			"in which a claim with a higher nonce can take the place of this one. The sender must be one of the lock's two participants. CODE and the\n" +
-			"evidence are sources, compiled for the chain, or bytecode (.bin, .hex). If the contract fails the lock stays, and the fee is paid.",
-		Example: "  alto contract claim 9c1f… htlc.fs --push-text \"the secret\" --from alice\n  alto contract claim 9c1f… htlc.fs --evidence secret.fs --from alice\n  alto contract claim 9c1f… sum.hex --push 5 --push 0xa9d7 --from bob",
-		Args:    cobra.ExactArgs(2),
-		RunE: func(c *cobra.Command, args []string) error {
-			id, err := lockArg(args[0])
-			if err != nil {
-				return err
-			}
-			if ev.file != "" && len(ev.pushes) > 0 {
-				return coded(exitUsage, errors.New("--evidence and --push are two ways to give evidence; use one"))
-			}
-			s, tx, err := a.send(c.Context(), &o, types.ModuleContract, func(s *session, _ *client.Reference, _ types.AccountID) ([]types.Action, error) {
-				l, err := s.Lock(c.Context(), s.chain, id)
-				if err != nil {
-					return nil, err
-				}
-				var code, evidence []byte
-				err = chainVM(c.Context(), s, func(m *openVM) error {
-					var hash types.Hash
-					var err error
-					if code, hash, err = a.contractOf(c.Context(), m, args[1], dialect); err != nil {
-						return err
-					}
-					if hash != l.Code {
-						return coded(exitConfig, fmt.Errorf("%s is the contract %s, lock %s is for %s: show the contract that was locked for", args[1], hash, id, l.Code))
-					}
-					evidence, err = ev.code(c.Context(), a, m, dialect)
-					return err
-				})
-				return []types.Action{client.ClaimLock(id, code, evidence)}, err
-			})
-			return a.sentContract(s, tx, err)
-		},
-	}
-	sendFlags(c, &o)
-	f := c.Flags()
-	f.StringVar(&ev.file, "evidence", "", "source or bytecode that runs first, under the stricter rules of evidence")
-	f.Var(&pushed{list: &ev.pushes}, "push", "evidence that pushes a number, or bytes as 0x…; may be repeated, in order")
-	f.Var(&pushed{list: &ev.pushes, text: true}, "push-text", "evidence that pushes the bytes of a text; may be repeated, in order")
-	f.StringVar(&dialect, "dialect", "", "the sources' dialect (default: what their first line says, or else the chain's)")
-	return c
 }
 
 // contractPayCmd is a verb that names a lock and nothing else.

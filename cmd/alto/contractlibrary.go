@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -25,7 +24,7 @@ func (a *app) contractLibraryCmd() *cobra.Command {
 		Use: "library [NAME]", Short: "Contracts that are ready to be used",
 		Long: "Without a name, lists the contracts that come with the VM \"forth\". With one, prints its source, whose head says what it is for, who its\n" +
 			"participants are, what evidence it wants and what it pays. --set replaces what one of its macros stands for.",
-		Example: "  alto contract library\n  alto contract library htlc\n  alto contract library htlc --set 'commitment=x\"a9d7…\"' --set expires=7200 --out htlc.fs",
+		Example: "  alto contract library\n  alto contract library htlc\n  alto contract library htlc --set 'commitment=x\"a9d7…\"' --set expires-ms=1767229200000 --out htlc.fs",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -42,15 +41,7 @@ func (a *app) contractLibraryCmd() *cobra.Command {
 				fmt.Fprint(a.out, text)
 				return nil
 			}
-			f, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-			if errors.Is(err, os.ErrExist) {
-				return coded(exitConfig, fmt.Errorf("%s exists already; give another --out, or remove it", out))
-			}
-			if err != nil {
-				return coded(exitConfig, err)
-			}
-			_, err = f.WriteString(text)
-			return errors.Join(err, f.Close())
+			return newFile(out, text)
 		},
 	}
 	c.Flags().StringArrayVar(&set, "set", nil, "what a macro of the contract stands for, MACRO=TEXT; may be repeated")

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -60,6 +63,8 @@ func (a *app) printLock(v lockView, ref *client.Reference) {
 	switch v.State {
 	case types.LockOpen:
 		fmt.Fprintf(a.out, "  `alto contract claim %s CODE` has it shared out\n", v.ID)
+	case types.LockClosing:
+		fmt.Fprintf(a.out, "  `alto contract settle %s` pays it out from then on; until then `alto contract claim %s CODE` can take its place, with a higher nonce\n", v.ID, v.ID)
 	case types.LockExpired:
 		fmt.Fprintf(a.out, "  `alto contract refund %s` gives it back\n", v.ID)
 	case types.LockDue:
@@ -69,12 +74,13 @@ func (a *app) printLock(v lockView, ref *client.Reference) {
 
 func (a *app) contractListCmd() *cobra.Command {
 	var t target
+	var least string
 	limit := 50
 	c := &cobra.Command{
 		Use: "list ACCOUNT", Short: "List the locks of an account",
 		Long: "Lists the locks that an account has paid for, or is a participant of, and that are not paid out yet. STATE is open until the deadline, then\n" +
-			"expired; closing while a claim waits, then due.",
-		Example: "  alto contract list alice\n  alto contract list alto1… --chain root --limit 200\n  alto contract list alice -o json", Args: cobra.ExactArgs(1),
+			"expired; closing while a claim waits, then due. The largest amounts come first: anybody can make locks of next to nothing for an account.",
+		Example: "  alto contract list alice\n  alto contract list alto1… --chain root --min-amount 0.5 --limit 200\n  alto contract list alice -o json", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if limit < 1 {
 				return coded(exitUsage, fmt.Errorf("--limit %d: it is at least 1", limit))
@@ -88,15 +94,25 @@ func (a *app) contractListCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var list []types.LockView
-			var after *types.Hash
-			for more := true; more && len(list) < limit; more = after != nil {
-				p, err := s.Locks(c.Context(), s.chain, id, after, min(limit-len(list), types.MaxLockPage))
+			var floor uint64
+			if least != "" {
+				ref, err := s.Reference(c.Context(), s.chain)
 				if err != nil {
-					return contractHint(err, "")
+					return err
 				}
-				list, after = append(list, p.Locks...), p.Next
+				if floor, err = stakeAmount("--min-amount", least, ref.Params.Token); err != nil {
+					return err
+				}
 			}
+			list, more, err := allLocks(c.Context(), s, id, floor)
+			if err != nil {
+				return contractHint(err, "")
+			}
+			if more {
+				a.progress("warning: there are more than %d locks; those behind them are not shown", mostLocks)
+			}
+			hidden := max(len(list)-limit, 0)
+			list = list[:len(list)-hidden]
 			err = printList(a, list, []string{"LOCK", "STATE", "AMOUNT", "ROLE", "DEADLINE", "DUE"}, func(v types.LockView) []any {
 				due := any("-")
 				if v.Closing != nil {
@@ -104,15 +120,42 @@ func (a *app) contractListCmd() *cobra.Command {
 				}
 				return []any{v.ID, v.State, amountText(v.Amount), roleIn(&v.Lock, id), v.Deadline, due}
 			})
-			if err == nil && after != nil {
-				a.progress("there are more locks; --limit %d shows more", 2*limit)
+			if err == nil && hidden > 0 {
+				a.progress("there are %d more locks, of no larger amounts; --limit %d shows more", hidden, 2*limit)
 			}
 			return err
 		},
 	}
 	targetFlags(c, &t)
 	c.Flags().IntVar(&limit, "limit", limit, "how many")
+	c.Flags().StringVar(&least, "min-amount", "", "only those of at least so many tokens")
 	return c
+}
+
+// mostLocks is how many locks of an account are looked through.
+const mostLocks = 10_000
+
+// allLocks returns the locks of an account that hold at least an amount, the largest first. more tells whether there are further ones
+// that were not looked at.
+func allLocks(ctx context.Context, s *session, account types.AccountID, least uint64) (list []types.LockView, more bool, err error) {
+	var after *types.Hash
+	for seen := 0; seen < mostLocks; {
+		p, err := s.Locks(ctx, s.chain, account, after, types.MaxLockPage)
+		if err != nil {
+			return nil, false, err
+		}
+		for _, l := range p.Locks {
+			if l.Amount >= least {
+				list = append(list, l)
+			}
+		}
+		seen += max(len(p.Locks), 1)
+		if after = p.Next; after == nil {
+			break
+		}
+	}
+	slices.SortStableFunc(list, func(a, b types.LockView) int { return cmp.Compare(b.Amount, a.Amount) })
+	return list, after != nil, nil
 }
 
 // roleIn says what an account is to a lock.

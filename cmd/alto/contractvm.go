@@ -10,7 +10,7 @@ import (
 	"github.com/paloalto-chain/paloalto/cmd/builtin"
 	"github.com/paloalto-chain/paloalto/core/host"
 	"github.com/paloalto-chain/paloalto/sdk/plugin"
-	"github.com/paloalto-chain/paloalto/sdk/types"
+	"github.com/paloalto-chain/paloalto/sdk/vm"
 )
 
 // chainVM opens the VM of a chain by the chain's own rules and limits, in a process of its own, and ends it afterwards.
@@ -63,20 +63,20 @@ func chainVM(ctx context.Context, s *session, f func(*openVM) error) (err error)
 }
 
 // contractOf compiles a source for a chain, or reads bytecode. What would never run on the chain is an error.
-func (a *app) contractOf(ctx context.Context, m *openVM, path, dialect string) (code []byte, hash types.Hash, err error) {
+func (a *app) contractOf(ctx context.Context, m *openVM, path, dialect string) (*vmProgram, *vm.Loaded, error) {
 	p, err := a.program(ctx, m, path, dialect, false)
 	if err != nil {
-		return nil, hash, err
+		return nil, nil, err
 	}
 	a.warn(p.warnings)
 	l, err := loadOne(ctx, m, p.code)
 	if err != nil {
-		return nil, hash, err
+		return nil, nil, err
 	}
 	if l.Error != "" {
-		return nil, hash, coded(exitConfig, fmt.Errorf("%s: the chain does not run it: %s", path, l.Error))
+		return nil, nil, coded(exitConfig, fmt.Errorf("%s: the chain does not run it: %s", path, l.Error))
 	}
-	return p.code, l.CodeHash, nil
+	return p, l, nil
 }
 
 // evidenceOf is what a claim's evidence is made from: a file, or values to push.
@@ -85,8 +85,8 @@ type evidenceOf struct {
 	pushes []string
 }
 
-// code returns the evidence's bytecode.
-func (e *evidenceOf) code(ctx context.Context, a *app, m *openVM, dialect string) ([]byte, error) {
+// program returns the evidence, compiled; nil is none.
+func (e *evidenceOf) program(ctx context.Context, a *app, m *openVM, dialect string) (*vmProgram, error) {
 	var p *vmProgram
 	var err error
 	switch {
@@ -101,5 +101,5 @@ func (e *evidenceOf) code(ctx context.Context, a *app, m *openVM, dialect string
 		return nil, err
 	}
 	a.warn(p.warnings)
-	return p.code, nil
+	return p, nil
 }

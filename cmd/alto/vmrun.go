@@ -111,7 +111,7 @@ func (a *app) vmRunCmd() *cobra.Command {
 }
 
 func runOne(ctx context.Context, m vm.VM, r vm.Run) (*vm.Result, error) {
-	res, err := m.RunBatch(ctx, vm.Batch{Runs: []vm.Run{r}})
+	res, err := m.RunBatch(ctx, vm.Batch{Runs: []vm.Run{r}, Diagnostics: true})
 	if err != nil {
 		return nil, err
 	}

@@ -45,6 +45,7 @@ func (v *VM) RunBatch(ctx context.Context, b vm.Batch) ([]vm.Result, error) {
 	var next atomic.Int64
 	work := func() error {
 		return v.guarded(func(m *engine.Machine) error {
+			m.Terse(!b.Diagnostics)
 			for {
 				to := int(next.Add(share))
 				from := to - int(share)

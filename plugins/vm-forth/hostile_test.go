@@ -70,7 +70,7 @@ func TestHostile(t *testing.T) {
 		if code == nil {
 			code = compiled(t, v, c.source, false)
 		}
-		got, err := v.RunBatch(t.Context(), vm.Batch{Runs: []vm.Run{{Code: code, Evidence: compiled(t, v, c.evidence, true), GasLimit: 100_000}}})
+		got, err := v.RunBatch(t.Context(), vm.Batch{Runs: []vm.Run{{Code: code, Evidence: compiled(t, v, c.evidence, true), GasLimit: 100_000}}, Diagnostics: true})
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}

@@ -108,6 +108,7 @@ func (v *VM) Trace(ctx context.Context, env map[string][]byte, r vm.Run, step fu
 	}
 	var stop error
 	err = v.guarded(func(m *engine.Machine) error {
+		m.Terse(false)
 		stop = m.Trace(ctx, &r, kept, env, step)
 		return nil
 	})

@@ -14,7 +14,7 @@ const (
 	MaxSourceBytes      = 1 << 20   // of Source.Text
 	MaxTextBytes        = 12 << 20  // of what Disassemble returns
 	MaxEnvironment      = 256       // values of one environment
-	MaxEnvironmentName  = 64        // bytes of a name
+	MaxEnvironmentName  = 128       // bytes of a name
 	MaxEnvironmentBytes = 256 << 10 // names and values of one environment
 	MaxResults          = 16        // integers that a run may return
 	MaxErrorBytes       = 1024      // of Result.Error and Loaded.Error; a longer text is cut

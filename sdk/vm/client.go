@@ -16,9 +16,10 @@ const (
 	// pieceBytes is what a call carries before the next is begun. The largest run, added once, and the common environment
 	// still leave it well below plugin.MaxMessage.
 	pieceBytes = 4 << 20
-	// pieceRuns is how many runs a call carries at most: their results, with the longest texts that are let through, fit a
-	// message too.
+	// pieceRuns is how many runs a call carries at most: their results fit a message too, as long as these have no texts.
 	pieceRuns = 4096
+	// pieceTexts is the same for runs with diagnostics, whose results may have the longest texts that are let through.
+	pieceTexts = 256
 	// pieceGas is how much gas the runs of a call may use together, unless it has one run only: what a VM computes in a few
 	// seconds, so that a batch of the worst contracts is not taken for a plugin that hangs.
 	pieceGas = 500_000_000
@@ -80,10 +81,14 @@ func (c *client) RunBatch(ctx context.Context, b Batch) ([]Result, error) {
 		return nil, fmt.Errorf("run batch: %w", err)
 	}
 	out := make([]Result, 0, len(b.Runs))
+	most := pieceRuns
+	if b.Diagnostics {
+		most = pieceTexts
+	}
 	// An empty batch is sent all the same: that there is such an instance is part of the answer.
 	for first := true; first || len(b.Runs) > 0; first = false {
 		n, size := 0, 0
-		for gas := uint64(0); n < len(b.Runs) && n < pieceRuns && size < pieceBytes; n++ {
+		for gas := uint64(0); n < len(b.Runs) && n < most && size < pieceBytes; n++ {
 			more := min(b.Runs[n].GasLimit, pieceGas)
 			if gas+more > pieceGas && n > 0 {
 				break
@@ -91,7 +96,7 @@ func (c *client) RunBatch(ctx context.Context, b Batch) ([]Result, error) {
 			gas += more
 			size += runBytes(&b.Runs[n])
 		}
-		req := &vmv1.RunBatchRequest{Instance: c.handle, Environment: b.Environment, Runs: make([]*vmv1.Run, n)}
+		req := &vmv1.RunBatchRequest{Instance: c.handle, Environment: b.Environment, Runs: make([]*vmv1.Run, n), Diagnostics: b.Diagnostics}
 		messages := make([]vmv1.Run, n)
 		for i := range n {
 			req.Runs[i] = runToProto(&messages[i], &b.Runs[i])
@@ -104,7 +109,7 @@ func (c *client) RunBatch(ctx context.Context, b Batch) ([]Result, error) {
 			return nil, misbehaved("run batch", "%d results for %d runs", len(resp.Results), n)
 		}
 		for i, r := range resp.Results {
-			res, err := resultFromProto(&b.Runs[i], r)
+			res, err := resultFromProto(&b.Runs[i], r, b.Diagnostics)
 			if err != nil {
 				return nil, misbehaved("run batch", "run %d: %v", len(out), err)
 			}
@@ -192,7 +197,7 @@ func stepFromProto(r *Run, m *vmv1.TraceStep) (Step, error) {
 	s := Step{PC: m.Pc, Op: cut(m.Op, MaxWordBytes), Gas: m.Gas, GasCost: m.GasCost, Depth: int(m.Depth), Stack: fitStack(m.Stack, MaxTraceStack),
 		Evidence: m.Evidence}
 	if m.Result != nil {
-		res, err := resultFromProto(r, m.Result)
+		res, err := resultFromProto(r, m.Result, true)
 		if err != nil {
 			return Step{}, err
 		}

@@ -144,7 +144,10 @@ func TestHostilePlugin(t *testing.T) {
 	}
 	h.run = &vmv1.RunBatchResponse{Results: []*vmv1.RunResult{{Status: 1, Gas: 100, Error: strings.Repeat("é", 4000), Word: strings.Repeat("w", 4000),
 		Top: []string{8: strings.Repeat("t", 9000)}}}}
-	got, err := v.RunBatch(t.Context(), Batch{Runs: []Run{{GasLimit: 100}}})
+	if got, err := v.RunBatch(t.Context(), Batch{Runs: []Run{{GasLimit: 100}}}); err != nil || got[0].Error+got[0].Word != "" || got[0].Top != nil {
+		t.Errorf("texts that nobody wanted: %.200v, %v", got, err)
+	}
+	got, err := v.RunBatch(t.Context(), Batch{Runs: []Run{{GasLimit: 100}}, Diagnostics: true})
 	if err != nil || len(got[0].Error) != MaxErrorBytes || len(got[0].Word) != MaxWordBytes || len(got[0].Top) != MaxTop ||
 		len(got[0].Top[MaxTop-1]) != maxValueBytes {
 		t.Errorf("long texts: %d and %d bytes, %v", len(got[0].Error), len(got[0].Word), err)

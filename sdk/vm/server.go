@@ -57,7 +57,7 @@ func (s *server) runBatch(ctx context.Context, req *vmv1.RunBatchRequest) (*vmv1
 	if err != nil {
 		return nil, err
 	}
-	b := Batch{Environment: req.Environment, Runs: make([]Run, len(req.Runs))}
+	b := Batch{Environment: req.Environment, Runs: make([]Run, len(req.Runs)), Diagnostics: req.Diagnostics}
 	for i, r := range req.Runs {
 		b.Runs[i] = runFromProto(r)
 	}
@@ -71,7 +71,7 @@ func (s *server) runBatch(ctx context.Context, req *vmv1.RunBatchRequest) (*vmv1
 	resp := &vmv1.RunBatchResponse{Results: make([]*vmv1.RunResult, len(results))}
 	messages := make([]vmv1.RunResult, len(results))
 	for i := range results {
-		resp.Results[i] = resultToProto(&messages[i], &results[i])
+		resp.Results[i] = resultToProto(&messages[i], &results[i], req.Diagnostics)
 	}
 	return resp, nil
 }
@@ -138,7 +138,7 @@ func (s *server) Trace(req *vmv1.TraceRequest, stream grpc.ServerStreamingServer
 		m := &vmv1.TraceStep{Pc: st.PC, Op: cut(st.Op, MaxWordBytes), Gas: st.Gas, GasCost: st.GasCost, Depth: uint32(max(st.Depth, 0)),
 			Stack: fitStack(st.Stack, MaxTraceStack), Evidence: st.Evidence}
 		if st.Result != nil {
-			m.Result = resultToProto(&vmv1.RunResult{}, st.Result)
+			m.Result = resultToProto(&vmv1.RunResult{}, st.Result, true)
 		}
 		return stream.Send(m)
 	}))

@@ -46,7 +46,8 @@ const (
 	DelayNonceAmount Convention = 1 // delay in ticks of the chain's clock, nonce, amount of the first participant
 )
 
-// Result is what a run came to. Status, Stack, Gas and Convention are part of consensus, the rest is for people.
+// Result is what a run came to. Status, Stack, Gas and Convention are part of consensus, the rest is for people. Texts, which
+// are Error, Word and Top, are there only if the batch has Diagnostics, or it is a trace's result.
 type Result struct {
 	Status     Status
 	Stack      []int64 // declared results, bottom first; nil unless Status is OK
@@ -66,6 +67,9 @@ type Result struct {
 type Batch struct {
 	Environment map[string][]byte
 	Runs        []Run
+	// Diagnostics asks for the texts of failed runs. Tools set it. A chain must not: a contract that fails can cost little, and
+	// have much to show, so that the answer to a block of them would be too large for a message.
+	Diagnostics bool
 }
 
 // Loaded says what a VM thinks of a piece of code.

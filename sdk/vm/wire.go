@@ -15,11 +15,14 @@ func runFromProto(r *vmv1.Run) Run {
 	return Run{Code: r.GetCode(), ByHash: r.GetByHash(), Evidence: r.GetEvidence(), Environment: r.GetEnvironment(), GasLimit: r.GetGasLimit()}
 }
 
-func resultToProto(m *vmv1.RunResult, r *Result) *vmv1.RunResult {
+// resultToProto leaves the texts out unless they are wanted.
+func resultToProto(m *vmv1.RunResult, r *Result, texts bool) *vmv1.RunResult {
 	m.Status, m.Stack, m.Gas, m.Convention, m.Space = uint32(r.Status), r.Stack, r.Gas, uint32(r.Convention), r.Space
 	if r.Status != OK {
-		m.Error, m.Pc, m.Word, m.GasUsed = cut(r.Error, MaxErrorBytes), r.PC, cut(r.Word, MaxWordBytes), r.GasUsed
-		m.Evidence, m.Top = r.Evidence, fitTop(r.Top)
+		m.Pc, m.GasUsed, m.Evidence = r.PC, r.GasUsed, r.Evidence
+	}
+	if r.Status != OK && texts {
+		m.Error, m.Word, m.Top = cut(r.Error, MaxErrorBytes), cut(r.Word, MaxWordBytes), fitTop(r.Top)
 	}
 	return m
 }
@@ -31,12 +34,14 @@ func fitTop(top []string) []string {
 	return fitStack(top, MaxTop)
 }
 
-// resultFromProto takes an answer to a run, checked.
-func resultFromProto(run *Run, r *vmv1.RunResult) (Result, error) {
+// resultFromProto takes an answer to a run, checked, and what of its texts was wanted.
+func resultFromProto(run *Run, r *vmv1.RunResult, texts bool) (Result, error) {
 	out := Result{Status: Status(r.GetStatus()), Stack: r.GetStack(), Gas: r.GetGas(), Convention: Convention(r.GetConvention()), Space: r.GetSpace()}
-	if out.Status != OK { // what people want to know about a failure
-		out.Error, out.PC, out.Word = cut(r.GetError(), MaxErrorBytes), r.GetPc(), cut(r.GetWord(), MaxWordBytes)
-		out.GasUsed, out.Evidence, out.Top = r.GetGasUsed(), r.GetEvidence(), fitTop(r.GetTop())
+	if out.Status != OK {
+		out.PC, out.GasUsed, out.Evidence = r.GetPc(), r.GetGasUsed(), r.GetEvidence()
+	}
+	if out.Status != OK && texts {
+		out.Error, out.Word, out.Top = cut(r.GetError(), MaxErrorBytes), cut(r.GetWord(), MaxWordBytes), fitTop(r.GetTop())
 	}
 	return out, CheckResult(run, &out)
 }

@@ -2,7 +2,7 @@
 // the receipt tells what it came to. contract.lock puts an amount aside that a contract, of which only the hash is known,
 // is to share out between two accounts; contract.claim shows the contract and evidence, and has it shared out;
 // contract.settle pays a claim that had to wait, and contract.refund gives back what nobody has claimed. All runs of a
-// block go to the VM in one batch.
+// block go to the VM in one batch. A run may read what the chain's oracle has found, if its action names the questions.
 package contract
 
 import (
@@ -43,6 +43,7 @@ type Module struct {
 	timeMs  uint64 // Unix time of slot 0
 	slotMs  uint64
 	maxWait uint64 // of a deadline, in ticks
+	oracle  bool   // the chain has one whose questions can be read
 }
 
 // New returns the module for a VM. A run that fails costs all the gas that it was given, so without [Module.Limit] it costs
@@ -68,6 +69,13 @@ func (m *Module) Limit(gas uint64) *Module {
 func (m *Module) Slots(timeMs, slotMs uint64) *Module {
 	m.timeMs, m.slotMs = timeMs, max(slotMs, 1)
 	m.maxWait = max(yearMs/m.slotMs, 1)
+	return m
+}
+
+// Oracle sets whether the chain has a module "oracle" that lets others read its questions. Without it all are unknown. It is part of
+// the chain's rules: say what the genesis document does.
+func (m *Module) Oracle(on bool) *Module {
+	m.oracle = on
 	return m
 }
 
@@ -118,7 +126,7 @@ func accountsOf(l *types.Lock) []types.AccountID {
 func (m *Module) Check(_ context.Context, txs []module.Tx) ([]module.TxCheck, error) {
 	out := make([]module.TxCheck, len(txs))
 	for i := range txs {
-		p, name, err := decode(&txs[i])
+		p, name, err := m.decode(&txs[i])
 		if err != nil {
 			out[i].Error = name
 			continue
@@ -128,11 +136,7 @@ func (m *Module) Check(_ context.Context, txs []module.Tx) ([]module.TxCheck, er
 			continue
 		}
 		c := &out[i]
-		for _, s := range p.steps {
-			if s.reads() {
-				c.Reads = append(c.Reads, Item(s.lock))
-			}
-		}
+		c.Reads = p.reads
 		if p.spend > 0 {
 			c.Facets = []module.Facet{{Name: "spend", Amount: p.spend}}
 		}

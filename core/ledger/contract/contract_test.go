@@ -83,21 +83,21 @@ func TestRun(t *testing.T) {
 		gas    uint64
 		events int
 	}{
-		{"one", 0, tx(1, 5000, run(0, 7)), "", 1010, 1},
-		{"three", 0, tx(1, 9000, run(0), run(0, 1), run(0)), "", 3030, 3},
-		{"a failure costs its share", 0, tx(1, 5000, run(4)), "ErrContract.4", 5000, 0},
-		{"the first of two failures", 0, tx(1, 10_000, run(0), run(3), run(4)), "ErrContract.3", 1010 + 2*3333, 0},
-		{"a failure under a limit", 200, tx(1, 5_000_000, run(4)), "ErrContract.4", 1200, 0},
-		{"a limit that does not matter", 200_000, tx(1, 5000, run(4)), "ErrContract.4", 5000, 0},
-		{"no share for a run", 0, tx(1, 3000, run(0), run(0), run(0)), "ErrOutOfGas", 3000, 0},
-		{"too little for the run", 0, tx(1, 1005, run(0)), "ErrContract.1", 1005, 0},
+		{"one", 0, tx(1, 9000, run(0, 7)), "", 5010, 1},
+		{"three", 0, tx(1, 21_000, run(0), run(0, 1), run(0)), "", 15_030, 3},
+		{"a failure costs its share", 0, tx(1, 9000, run(4)), "ErrContract.4", 9000, 0},
+		{"the first of two failures", 0, tx(1, 22_000, run(0), run(3), run(4)), "ErrContract.3", 5010 + 2*7333, 0},
+		{"a failure under a limit", 200, tx(1, 5_000_000, run(4)), "ErrContract.4", 5200, 0},
+		{"a limit that does not matter", 200_000, tx(1, 9000, run(4)), "ErrContract.4", 9000, 0},
+		{"no share for a run", 0, tx(1, 15_000, run(0), run(0), run(0)), "ErrOutOfGas", 15_000, 0},
+		{"too little for the run", 0, tx(1, 5005, run(0)), "ErrContract.1", 5005, 0},
 		{"no gas", 0, tx(1, 0, run(0)), "ErrOutOfGas", 0, 0},
 		{"no actions", 0, tx(1, 5000), "ErrMalformed", 0, 0},
 		{"unknown action", 0, tx(1, 5000, run(0), types.Action{Name: "x"}), "ErrUnknownAction", 0, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			v := &machine{}
-			b := &module.Block{Chain: types.ChainID{5}, Height: 6, Slot: 7, Clock: 8, Txs: []module.Tx{tx(9, 2000, run(0)), c.tx, tx(10, 2000, run(0, 3))}}
+			b := &module.Block{Chain: types.ChainID{5}, Height: 6, Slot: 7, Clock: 8, Txs: []module.Tx{tx(9, 6000, run(0)), c.tx, tx(10, 6000, run(0, 3))}}
 			out, err := module.Guard(contract.New(v).Limit(c.limit)).Execute(t.Context(), b, nil)
 			if err != nil {
 				t.Fatal(err)
@@ -107,11 +107,11 @@ func TestRun(t *testing.T) {
 				t.Fatalf("%+v, want %q, gas %d, %d events", r, c.error, c.gas, c.events)
 			}
 			for _, i := range []int{0, 2} {
-				if out.Txs[i].Error != "" || out.Txs[i].Gas != 1010 {
+				if out.Txs[i].Error != "" || out.Txs[i].Gas != 5010 {
 					t.Fatalf("neighbour: %+v", out.Txs[i])
 				}
 			}
-			env := types.EnvironmentHash(v.env, v.runs[len(v.runs)-1].Environment)
+			env := types.EnvironmentHash(types.CommonEnvironmentHash(v.env), v.runs[len(v.runs)-1].Environment)
 			if want := fmt.Sprintf(`{"stack":[3],"gas":10,"environment_hash":"%s"}`, env); string(out.Txs[2].Events[0].Data) != want {
 				t.Fatalf("event %s, want %s", out.Txs[2].Events[0].Data, want)
 			}
@@ -135,7 +135,7 @@ func TestBadVM(t *testing.T) {
 		"fails":            func(r []vm.Result) ([]vm.Result, error) { return nil, errors.New("lost") },
 	} {
 		m := module.Guard(contract.New(&machine{spoil: spoil}))
-		out, err := m.Execute(t.Context(), &module.Block{Txs: []module.Tx{tx(1, 5000, run(0)), tx(2, 5000, run(0))}}, nil)
+		out, err := m.Execute(t.Context(), &module.Block{Txs: []module.Tx{tx(1, 9000, run(0)), tx(2, 9000, run(0))}}, nil)
 		if err == nil || out != nil || errors.Is(err, module.ErrFault) {
 			t.Errorf("%s: %+v, %v", name, out, err)
 		}
@@ -171,7 +171,7 @@ func TestDiagnostics(t *testing.T) {
 			}
 			return rs, nil
 		}}
-		b := &module.Block{Clock: 8, Txs: []module.Tx{tx(1, 5000, run(4)), tx(2, 5000, run(0)), tx(3, 5000, run(0, 1), run(3))}}
+		b := &module.Block{Clock: 8, Txs: []module.Tx{tx(1, 9000, run(4)), tx(2, 9000, run(0)), tx(3, 20_000, run(0, 1), run(3))}}
 		out, err := module.Guard(contract.New(v)).Execute(t.Context(), b, nil)
 		if err != nil {
 			t.Fatal(err)

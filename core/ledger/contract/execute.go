@@ -19,9 +19,13 @@ type block struct {
 	made   map[types.Hash]*types.Lock // by the block's transactions, if they succeed
 	now    map[types.Hash]*types.Lock // what transactions so far have made of locks; nil: paid out
 	batch  vm.Batch
+	common types.Hash // of what all runs can read
 	result []vm.Result
 	plans  []plan
 	out    *module.Outcome
+
+	names   map[[32]byte]string // of the questions that were looked up
+	answers map[string][]byte
 }
 
 // Execute implements module.Module. Each run may use an equal share of the transaction's max_gas. A transaction fails with the
@@ -31,8 +35,9 @@ func (m *Module) Execute(ctx context.Context, b *module.Block, _ module.Reader) 
 	x := &block{
 		m: m, b: b, stored: map[module.Item][]byte{}, made: map[types.Hash]*types.Lock{}, now: map[types.Hash]*types.Lock{},
 		plans: make([]plan, len(b.Txs)), out: &module.Outcome{Txs: make([]module.Result, len(b.Txs))},
-		batch: vm.Batch{Environment: m.common(b)},
+		batch: vm.Batch{Environment: m.Common(b)}, names: map[[32]byte]string{}, answers: map[string][]byte{},
 	}
+	x.common = types.CommonEnvironmentHash(x.batch.Environment)
 	for _, v := range b.Values {
 		x.stored[v.Item] = v.Data
 	}
@@ -85,7 +90,7 @@ func fail(r *module.Result, err error, gas uint64) error {
 // prepare decodes transaction i and puts its runs into the batch. One that fails without having to be run has no runs.
 func (x *block) prepare(i int) error {
 	t, r := &x.b.Txs[i], &x.out.Txs[i]
-	p, name, err := decode(t)
+	p, name, err := x.m.decode(t)
 	if err != nil {
 		*r = native.Failed(name, err, 0)
 		return nil
@@ -101,7 +106,7 @@ func (x *block) prepare(i int) error {
 		var env map[string][]byte
 		switch s.name {
 		case types.ActionRun:
-			env = alone(t)
+			env = Alone(t.Account)
 		case types.ActionLock:
 			var l *types.Lock
 			if l, err = x.newLock(t, s); err == nil {
@@ -110,8 +115,8 @@ func (x *block) prepare(i int) error {
 		case types.ActionClaim:
 			var l *types.Lock
 			if l, err = x.atFirst(s.lock); err == nil {
-				if err = x.mayClaim(t, s, l); err == nil {
-					env = environment(t, s.lock, l)
+				if err = MayClaim(x.b.Clock, t.Account, s.lock, l, s.code); err == nil {
+					env = Shared(t.Account, s.lock, l)
 				}
 			}
 		}
@@ -125,6 +130,7 @@ func (x *block) prepare(i int) error {
 			return fail(r, err, p.gas)
 		}
 		if env != nil {
+			x.ask(env, s.questions)
 			s.run = len(x.batch.Runs)
 			x.batch.Runs = append(x.batch.Runs, vm.Run{Code: s.code, Evidence: s.evidence, GasLimit: limit, Environment: env})
 		}

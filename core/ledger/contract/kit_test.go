@@ -49,17 +49,17 @@ func valid(seed uint64, n int) []module.Tx {
 		t := &out[i]
 		switch i % 5 {
 		case 0:
-			*t = tx(seed<<32+uint64(i), 20_000, lock(bob, carol, code(0), 100, moduletest.Clock+50), lock(carol, bob, code(200), 7, moduletest.Clock+1_000))
+			*t = tx(seed<<32+uint64(i), 60_000, lock(bob, carol, code(0), 100, moduletest.Clock+50), lock(carol, bob, code(200), 7, moduletest.Clock+1_000))
 		case 1:
-			*t = tx(seed<<32+uint64(i), 20_000, claim(types.LockIDOf(out[i-1].ID, 0), 0, 1, 50, 3))
+			*t = tx(seed<<32+uint64(i), 60_000, claim(types.LockIDOf(out[i-1].ID, 0), 0, 1, 50, 3))
 			t.Account = bob
 		case 2:
-			*t = tx(seed<<32+uint64(i), 20_000, claim(types.LockIDOf(out[i-2].ID, 1), 200, 5, 3, 2), claim(types.LockIDOf(out[i-2].ID, 1), 200, 9, 4, 3))
+			*t = tx(seed<<32+uint64(i), 60_000, claim(types.LockIDOf(out[i-2].ID, 1), 200, 5, 3, 2), claim(types.LockIDOf(out[i-2].ID, 1), 200, 9, 4, 3))
 			t.Account = carol
 		case 3:
-			*t = tx(seed<<32+uint64(i), 5_000, run(0, 1, 2), run(0, byte(i)))
+			*t = tx(seed<<32+uint64(i), 20_000, run(0, 1, 2), run(0, byte(i)))
 		case 4:
-			*t = tx(seed<<32+uint64(i), 20_000, lock(bob, carol, code(0), 100, moduletest.Clock+50), run(0))
+			*t = tx(seed<<32+uint64(i), 60_000, lock(bob, carol, code(0), 100, moduletest.Clock+50), run(0))
 			t.Account = bob
 		}
 	}
@@ -247,7 +247,7 @@ func event[T any](t *testing.T, r module.Result, name string) (v T) {
 // lastEnvironment is the hash of what the last run of a VM could read.
 func lastEnvironment(v *scripted) types.Hash {
 	b := v.batch[len(v.batch)-1]
-	return types.EnvironmentHash(b.Environment, b.Runs[len(b.Runs)-1].Environment)
+	return types.EnvironmentHash(types.CommonEnvironmentHash(b.Environment), b.Runs[len(b.Runs)-1].Environment)
 }
 
 const biggest = math.MaxInt64

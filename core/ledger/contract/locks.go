@@ -1,7 +1,6 @@
 package contract
 
 import (
-	"crypto/sha256"
 	"fmt"
 
 	"github.com/paloalto-chain/paloalto/core/ledger/native"
@@ -40,23 +39,6 @@ func (x *block) load(id types.Hash) (*types.Lock, error) {
 		return nil, fmt.Errorf("lock %s: %w", id, err)
 	}
 	return l, nil
-}
-
-// mayClaim checks what can be seen before the contract has run.
-func (x *block) mayClaim(t *module.Tx, s *step, l *types.Lock) error {
-	now := x.b.Clock
-	switch {
-	case l.Index(t.Account) < 0:
-		return failed(ErrNotParticipant, "lock %s is between %s and %s", s.lock, l.Participants[0], l.Participants[1])
-	case l.Closing != nil && now >= l.Closing.Due:
-		return failed(ErrTooLate, "an accepted claim is due since clock %d: settle it", l.Closing.Due)
-	case now >= l.Deadline:
-		return failed(ErrTooLate, "the deadline was clock %d", l.Deadline)
-	}
-	if h := types.Hash(sha256.Sum256(s.code)); h != l.Code {
-		return failed(ErrCodeHash, "the lock is for the contract %s, this is %s", l.Code, h)
-	}
-	return nil
 }
 
 // effect is one transaction taking effect.
@@ -145,37 +127,6 @@ func (e *effect) tell(name string, id types.Hash, l *types.Lock, data any) {
 	e.r.Events = append(e.r.Events, ev)
 }
 
-// share is how a contract shares out a lock.
-type share struct {
-	burn, first, nonce, delay uint64
-}
-
-// shareOf reads the result of a contract, which is not believed: a share never comes to more than the amount.
-func shareOf(res *vm.Result, amount uint64) (sh share, err error) {
-	if len(res.Stack) != 3 {
-		return sh, failed(ErrBadResult, "%d results, a contract that shares out a lock has 3", len(res.Stack))
-	}
-	var v [3]uint64
-	for i, n := range res.Stack {
-		if n < 0 {
-			return sh, failed(ErrBadResult, "a result of %d; none can be negative", n)
-		}
-		v[i] = uint64(n)
-	}
-	switch res.Convention {
-	case vm.BurnPayNonce:
-		sh = share{burn: v[0], first: v[1], nonce: v[2]}
-	case vm.DelayNonceAmount:
-		sh = share{delay: v[0], nonce: v[1], first: v[2]}
-	default:
-		return sh, failed(ErrBadResult, "result convention %d is unknown", res.Convention)
-	}
-	if sum := sh.burn + sh.first; sum > amount { // of two numbers below 2^63
-		return sh, failed(ErrBadResult, "the contract gives away %d of an amount of %d", sum, amount)
-	}
-	return sh, nil
-}
-
 // claim shares out the lock, or has the claim wait. What the contract has read is the lock as the block found it; what it
 // says counts for the lock as it is now, so the highest nonce of a block wins and not the first claim.
 func (e *effect) claim(s *step, l *types.Lock) error {
@@ -183,23 +134,13 @@ func (e *effect) claim(s *step, l *types.Lock) error {
 	if err != nil {
 		return err
 	}
-	sh, err := shareOf(res, l.Amount)
+	sh, due, err := judge(e.x.b.Clock, l, res)
 	if err != nil {
 		return err
 	}
-	if l.Closing != nil && sh.nonce <= l.Closing.Nonce {
-		return failed(ErrNonce, "nonce %d, a claim with nonce %d was accepted", sh.nonce, l.Closing.Nonce)
-	}
-	now := e.x.b.Clock
-	if sh.delay == 0 {
+	if due == 0 {
 		env := e.x.environmentOf(s.run)
 		return e.pay("claimed", s.lock, l, sh, types.PaidEvent{Gas: res.Gas, Environment: &env})
-	}
-	due := l.Deadline // to which a replacement is shortened
-	if sh.delay <= due-now {
-		due = now + sh.delay
-	} else if l.Closing == nil {
-		return failed(ErrDelay, "a delay of %d ticks; the deadline, clock %d, comes before its end", sh.delay, due)
 	}
 	ev := types.ClosingEvent{Lock: s.lock, By: e.t.Account, First: sh.first, Second: l.Amount - sh.first, Nonce: sh.nonce, Delay: sh.delay, Due: due, Gas: res.Gas,
 		Environment: e.x.environmentOf(s.run)}

@@ -12,6 +12,7 @@ import (
 type step struct {
 	name           string
 	code, evidence []byte         // of run and claim
+	questions      [][32]byte     // of run and claim: of the oracle
 	lock           types.Hash     // that the action makes, or is about
 	body           types.LockBody // of lock
 	run            int            // index into the batch; -1 if there is none
@@ -28,10 +29,36 @@ type plan struct {
 	gas   uint64 // besides what the VM counts
 	runs  uint64
 	spend uint64
+	reads []module.Item
+}
+
+// reads lists the locks and the questions that steps rest on, each once.
+func (m *Module) reads(steps []step) (out []module.Item) {
+	var seen map[[32]byte]bool
+	for i := range steps {
+		s := &steps[i]
+		if s.reads() {
+			out = append(out, Item(s.lock))
+		}
+		if !m.oracle {
+			continue
+		}
+		for _, q := range s.questions {
+			if seen[q] {
+				continue
+			}
+			if seen == nil {
+				seen = map[[32]byte]bool{}
+			}
+			seen[q] = true
+			out = append(out, questionItem(q))
+		}
+	}
+	return out
 }
 
 // decode reads a transaction. name is that of what is wrong with it.
-func decode(t *module.Tx) (p plan, name string, err error) {
+func (m *Module) decode(t *module.Tx) (p plan, name string, err error) {
 	if len(t.Actions) == 0 {
 		return p, native.ErrMalformed, fmt.Errorf("no actions")
 	}
@@ -42,7 +69,7 @@ func decode(t *module.Tx) (p plan, name string, err error) {
 		case types.ActionRun:
 			var b types.RunBody
 			b, err = types.DecodeRunBody(a.Body)
-			s.code, s.evidence = b.Code, b.Evidence
+			s.code, s.evidence, s.questions = b.Code, b.Evidence, b.Questions
 			p.gas, p.runs = p.gas+types.GasContractRun, p.runs+1
 		case types.ActionLock:
 			s.body, err = types.DecodeLockBody(a.Body)
@@ -57,7 +84,7 @@ func decode(t *module.Tx) (p plan, name string, err error) {
 		case types.ActionClaim:
 			var b types.ClaimBody
 			b, err = types.DecodeClaimBody(a.Body)
-			s.lock, s.code, s.evidence = b.Lock, b.Code, b.Evidence
+			s.lock, s.code, s.evidence, s.questions = b.Lock, b.Code, b.Evidence, b.Questions
 			p.gas, p.runs = p.gas+types.GasContractClaim, p.runs+1
 		case types.ActionSettle, types.ActionRefund:
 			var b types.LockRefBody
@@ -70,7 +97,11 @@ func decode(t *module.Tx) (p plan, name string, err error) {
 		if err != nil {
 			return p, native.ErrMalformed, err
 		}
+		p.gas += types.GasContractQuestion * uint64(len(s.questions))
 		p.steps = append(p.steps, s)
+	}
+	if p.reads = m.reads(p.steps); len(p.reads) > module.MaxReadsPerTx {
+		return p, native.ErrTooLarge, fmt.Errorf("it rests on %d locks and questions, at most %d", len(p.reads), module.MaxReadsPerTx)
 	}
 	return p, "", nil
 }

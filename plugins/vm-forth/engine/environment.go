@@ -18,6 +18,13 @@ func (m *Machine) lookup(name []byte) ([]byte, bool) {
 	return v, ok
 }
 
+// missing says what the environment does not have.
+func (m *Machine) missing() {
+	if !m.terse {
+		m.text = string(m.name)
+	}
+}
+
 // integer reads an integer of the environment.
 func integer(b []byte) (int64, vm.Status) {
 	if len(b) != 8 {
@@ -60,7 +67,7 @@ func (m *Machine) environment(in *bytecode.Instr) vm.Status {
 	}
 	v, ok := m.lookup(m.name)
 	if !ok {
-		m.text = e.Name
+		m.missing()
 		return bytecode.EnvMissing
 	}
 	if !e.IsBytes {
@@ -120,24 +127,23 @@ func (m *Machine) oracle(e *bytecode.EnvWord) vm.Status {
 		}
 		m.name = hex.AppendEncode(m.name, b)
 	}
+	b, ok := m.lookup(m.name)
+	if !ok || len(b) != answerBytes { // so that a question that nobody looked up is not taken for one that is not answered
+		m.missing()
+		return bytecode.EnvMissing
+	}
 	value, status := int64(0), int64(oracleUnknown)
-	if b, ok := m.lookup(m.name); ok {
-		if len(b) != answerBytes {
+	switch b[0] {
+	case answerFinal:
+		var s vm.Status
+		if value, status, s = m.answer(b[1:], age.v, deposit.v); s != vm.OK {
 			m.text = e.Name
-			return bytecode.EnvMissing
+			return s
 		}
-		switch b[0] {
-		case answerFinal:
-			var s vm.Status
-			if value, status, s = m.answer(b[1:], age.v, deposit.v); s != vm.OK {
-				m.text = e.Name
-				return s
-			}
-		case answerPending:
-			status = oraclePending
-		case answerDisputed:
-			status = oracleDisputed
-		}
+	case answerPending:
+		status = oraclePending
+	case answerDisputed:
+		status = oracleDisputed
 	}
 	m.st.setInt(m.sp-3, value)
 	m.st.setInt(m.sp-2, status)

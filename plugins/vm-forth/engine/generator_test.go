@@ -389,9 +389,9 @@ func (g *generator) slot() {
 
 func (g *generator) oracle(n int) {
 	if g.r.IntN(2) == 0 {
-		g.e.Integer(int64(g.r.IntN(4)))
+		g.e.Integer(int64(g.r.IntN(9) / 4))
 	} else {
-		g.e.Bytes([]byte{byte(g.r.IntN(3))})
+		g.e.Bytes([]byte{byte(g.r.IntN(9) / 4)})
 	}
 	g.e.Integer(int64(g.r.IntN(60000)))
 	g.e.Integer(int64(g.r.IntN(200)))
@@ -473,7 +473,7 @@ func randomEnvironment(r *rand.Rand) map[string][]byte {
 		}
 		answer := make([]byte, answerBytes-r.IntN(20)/19)
 		answer[0], answer[8], answer[15], answer[len(answer)-1] = byte(r.IntN(5)), byte(i), byte(r.IntN(256)), byte(r.IntN(256))
-		if r.IntN(3) > 0 {
+		if r.IntN(6) > 0 {
 			env[[]string{"oracle:0", "oracle:1", "oracle:00", "oracle:01"}[i]] = answer
 		}
 	}

@@ -44,6 +44,7 @@ type Machine struct {
 	trace    *tracer
 	fast     accelerated
 	live     *Live // the session that the machine belongs to
+	terse    bool  // see Terse
 	state
 }
 
@@ -81,6 +82,10 @@ func New(l *bytecode.Limits) (*Machine, error) {
 	return &Machine{lim: l, st: newCells(), rs: newCells(), high: floor + int(l.StackDepth), rhigh: floor + int(l.ReturnDepth), blake: b,
 		keccak: sha3.NewLegacyKeccak256()}, nil
 }
+
+// Terse sets whether later runs that fail say nothing but status and numbers. The texts are not metered, so a chain does
+// without.
+func (m *Machine) Terse(on bool) { m.terse = on }
 
 // Run executes one run. kept is the loaded program of a run by hash. A caller checks the run first. The results are written
 // to results, which Result.Stack is then. A fault of the machine itself panics with a [Fault]: it is no result.
@@ -126,14 +131,14 @@ func (m *Machine) enter(r *vm.Run, kept *bytecode.Program, common map[string][]b
 	}
 	first := &m.own[evidence]
 	if err := first.Load(r.Evidence, m.lim, true); err != nil {
-		m.which, m.text = evidence, "evidence: "+err.Error()
+		m.which, m.text = evidence, m.why("evidence: ", err)
 		return bytecode.BadCode
 	}
 	second := kept
 	if second == nil {
 		second = &m.own[code]
 		if err := second.Load(r.Code, m.lim, false); err != nil {
-			m.text = err.Error()
+			m.text = m.why("", err)
 			return bytecode.BadCode
 		}
 	}

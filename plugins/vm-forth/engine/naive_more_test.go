@@ -140,30 +140,29 @@ func (n *naive) oracle() {
 		name += hex.EncodeToString([]byte(id))
 	}
 	value, status := big.NewInt(0), int64(0)
-	if b, ok := n.env1(name); ok {
-		if len(b) != 25 {
+	b, ok := n.env1(name)
+	if !ok || len(b) != 25 {
+		n.fail(bytecode.EnvMissing)
+	}
+	switch b[0] {
+	case 1:
+		since, deposit := n.natural(b[9:17]), n.natural(b[17:])
+		now, ok := n.env1("clock")
+		if !ok {
 			n.fail(bytecode.EnvMissing)
 		}
-		switch b[0] {
-		case 1:
-			since, deposit := n.natural(b[9:17]), n.natural(b[17:])
-			now, ok := n.env1("clock")
-			if !ok {
-				n.fail(bytecode.EnvMissing)
-			}
-			switch clock := n.natural(now); {
-			case new(big.Int).Sub(clock, since).Cmp(v[0]) > 0:
-				status = -3
-			case deposit.Cmp(v[1]) < 0:
-				status = -4
-			default:
-				value, status = wrap(new(big.Int).SetBytes([]byte(b[1:9]))), 1
-			}
-		case 2:
-			status = -1
-		case 3:
-			status = -2
+		switch clock := n.natural(now); {
+		case new(big.Int).Sub(clock, since).Cmp(v[0]) > 0:
+			status = -3
+		case deposit.Cmp(v[1]) < 0:
+			status = -4
+		default:
+			value, status = wrap(new(big.Int).SetBytes([]byte(b[1:9]))), 1
 		}
+	case 2:
+		status = -1
+	case 3:
+		status = -2
 	}
 	n.push(value)
 	n.pushInt(status)

@@ -16,19 +16,21 @@ func (m *Machine) results(c vm.Convention, out []int64) vm.Status {
 	if c == vm.DelayNonceAmount {
 		names = "delay, nonce and amount"
 	}
-	n := m.sp - floor
-	switch {
-	case n < len(out):
-		m.text = fmt.Sprintf("%d values are left, %s are three", n, names)
-		return bytecode.BadResult
-	case n > len(out) && !m.loose:
-		m.text = fmt.Sprintf("%d values are left, %s are three; end with return to leave some", n, names)
+	if n := m.sp - floor; n < len(out) || n > len(out) && !m.loose {
+		if !m.terse {
+			m.text = fmt.Sprintf("%d values are left, %s are three", n, names)
+			if n > len(out) {
+				m.text += "; end with return to leave some"
+			}
+		}
 		return bytecode.BadResult
 	}
 	for i := range out {
 		x := m.st.get(m.sp - len(out) + i)
 		if x.k != isInt || x.v < 0 {
-			m.text = names + " are integers, 0 or more"
+			if !m.terse {
+				m.text = names + " are integers, 0 or more"
+			}
 			return bytecode.BadResult
 		}
 		out[i] = x.v
@@ -40,10 +42,22 @@ func (m *Machine) results(c vm.Convention, out []int64) vm.Status {
 	return vm.OK
 }
 
+// why makes the text of an error, if anybody is to read it.
+func (m *Machine) why(what string, err error) string {
+	if m.terse {
+		return ""
+	}
+	return what + err.Error()
+}
+
 // describe fills in what people want to know about a run that failed.
 func (m *Machine) describe(res *vm.Result, limit int64) {
-	res.PC, res.Word, res.Evidence = uint64(m.pc), bytecode.Opcodes[m.op].Name, m.which == evidence
+	res.PC, res.Evidence = uint64(m.pc), m.which == evidence
 	res.GasUsed = uint64(limit - max(m.gas, 0))
+	if m.terse {
+		return
+	}
+	res.Word = bytecode.Opcodes[m.op].Name
 	res.Error = bytecode.StatusName(res.Status)
 	if m.text != "" {
 		res.Error += ": " + m.text

@@ -87,9 +87,9 @@ func TestOracle(t *testing.T) {
 		env       map[string][]byte
 	}{
 		{"int 7\nint 10\nint 50", "42 1", env}, {"int 7\nint 9\nint 50", "0 -3", env}, {"int 7\nint 10\nint 51", "0 -4", env}, {"int 7\nint 9\nint 51", "0 -3", env},
-		{"bytes x\"00ff\"\nint 0\nint 0", "-5 1", env}, {"bytes x\"ff\"\nint 0\nint 0", "0 0", env}, {"int 1\nint 0\nint 0", "0 -1", env},
+		{"bytes x\"00ff\"\nint 0\nint 0", "-5 1", env}, {"bytes x\"ff\"\nint 0\nint 0", "EnvMissing", env}, {"int 1\nint 0\nint 0", "0 -1", env},
 		{"int 2\nint 0\nint 0", "0 -2", env}, {"int 3\nint 0\nint 0", "0 0", env}, {"int 4\nint 0\nint 0", "1 1", env}, {"int 5\nint 0\nint 0", "Overflow", env},
-		{"int 6\nint 0\nint 0", "EnvMissing", env}, {"int 8\nint 0\nint 0", "0 0", env}, {"int 7\nint 0\nint 0", "EnvMissing", noClock},
+		{"int 6\nint 0\nint 0", "EnvMissing", env}, {"int 8\nint 0\nint 0", "EnvMissing", env}, {"int 7\nint 0\nint 0", "EnvMissing", noClock},
 		{"int 1\nint 0\nint 0", "0 -1", noClock}, {"int 7\nint 0\nbytes x\"\"", "TypeError", env}, {"int 7\nbytes x\"\"\nint 0", "TypeError", env}, {"int 1\nint 2", "StackUnderflow", env},
 	} {
 		if got := ends(t, m, c.asm+"\noracle", c.env); got != c.want {

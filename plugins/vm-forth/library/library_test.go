@@ -25,6 +25,7 @@ type claim struct {
 	macros   map[string]string
 	evidence string
 	clock    uint64
+	time     uint64 // Unix milliseconds
 	caller   uint64
 	third    bool   // a third account is the payer
 	chain    string // another chain's name
@@ -43,7 +44,7 @@ func id(kind, name string) []byte {
 }
 
 func (c *claim) environment() map[string][]byte {
-	env := map[string][]byte{"chain-id": id("chain", c.chain), "channel-id": id("lock", c.lock), "clock": number(c.clock), "height": number(c.clock),
+	env := map[string][]byte{"chain-id": id("chain", c.chain), "channel-id": id("lock", c.lock), "clock": number(c.clock), "height": number(c.clock), "slot-time": number(c.time),
 		"caller": number(c.caller), "participants": number(2), "participant:0": id("account", "0"), "participant:1": id("account", "1"),
 		"nonce": number(0), "closing?": number(0)}
 	for i := range 2 {
@@ -135,20 +136,22 @@ func TestTimeLock(t *testing.T) {
 
 func TestHTLC(t *testing.T) {
 	secret := id("secret", "")
-	macros := map[string]string{"commitment": hashText(secret), "expires": "50"}
-	short := map[string]string{"commitment": hashText(secret[:31]), "expires": "50"}
+	macros := map[string]string{"commitment": hashText(secret), "expires-ms": "50"}
+	short := map[string]string{"commitment": hashText(secret[:31]), "expires-ms": "50"}
 	with := bytesText(secret) + " 1"
 	check(t, "htlc", vm.BurnPayNonce, []claim{
-		{name: "the secret, in the last tick", macros: macros, evidence: with, clock: 49, want: []int64{0, locked, 1}},
-		{name: "the secret, too late", macros: macros, evidence: with, clock: 50, status: bytecode.Fail},
-		{name: "back, too early", macros: macros, evidence: "0", caller: 1, clock: 49, status: bytecode.Fail},
-		{name: "back, in the first tick", macros: macros, evidence: "0", caller: 1, clock: 50, want: []int64{0, 0, 1}},
-		{name: "another secret", macros: macros, evidence: bytesText(id("secret", "x")) + " 1", clock: 10, status: bytecode.Fail},
-		{name: "a secret of 31 bytes", macros: short, evidence: bytesText(secret[:31]) + " 1", clock: 10, status: bytecode.Fail},
-		{name: "no path", macros: macros, evidence: bytesText(secret), clock: 10, status: bytecode.TypeError},
-		{name: "no secret", macros: macros, evidence: "1", clock: 10, status: bytecode.StackUnderflow},
-		{name: "back, with a secret", macros: macros, evidence: bytesText(secret) + " 0", clock: 60, status: bytecode.BadResult},
-		{name: "no evidence", macros: macros, clock: 60, status: bytecode.StackUnderflow},
+		{name: "the secret, in the last millisecond", macros: macros, evidence: with, time: 49, want: []int64{0, locked, 1}},
+		{name: "the secret, in time, when the clock has gone on without slots", macros: macros, evidence: with, time: 49, clock: 1000, want: []int64{0, locked, 1}},
+		{name: "the secret, too late, on a clock that has stood", macros: macros, evidence: with, time: 50, clock: 1, status: bytecode.Fail},
+		{name: "the secret, too late", macros: macros, evidence: with, time: 50, status: bytecode.Fail},
+		{name: "back, too early", macros: macros, evidence: "0", caller: 1, time: 49, status: bytecode.Fail},
+		{name: "back, in the first millisecond", macros: macros, evidence: "0", caller: 1, time: 50, want: []int64{0, 0, 1}},
+		{name: "another secret", macros: macros, evidence: bytesText(id("secret", "x")) + " 1", time: 10, status: bytecode.Fail},
+		{name: "a secret of 31 bytes", macros: short, evidence: bytesText(secret[:31]) + " 1", time: 10, status: bytecode.Fail},
+		{name: "no path", macros: macros, evidence: bytesText(secret), time: 10, status: bytecode.TypeError},
+		{name: "no secret", macros: macros, evidence: "1", time: 10, status: bytecode.StackUnderflow},
+		{name: "back, with a secret", macros: macros, evidence: bytesText(secret) + " 0", time: 60, status: bytecode.BadResult},
+		{name: "no evidence", macros: macros, time: 60, status: bytecode.StackUnderflow},
 	})
 }
 
@@ -235,23 +238,59 @@ func TestDeadMan(t *testing.T) {
 
 func TestOracleBet(t *testing.T) {
 	question := id("question", "")
-	macros := map[string]string{"question": bytesText(question), "strike": "100", "freshness": "10", "security": "5"}
+	macros := map[string]string{"question": bytesText(question), "freshness": "10", "security": "5"}
 	// answer is what a chain tells: 1 is final, 2 pending, 3 disputed.
 	answer := func(state byte, value int64, at, deposit uint64) map[string][]byte {
 		return map[string][]byte{fmt.Sprintf("oracle:%x", question): slices.Concat([]byte{state}, number(uint64(value)), number(at), number(deposit))}
 	}
 	first, second := []int64{0, locked, 1}, []int64{0, 0, 1}
 	check(t, "oracle-bet", vm.BurnPayNonce, []claim{
-		{name: "the strike", macros: macros, clock: 50, env: answer(1, 100, 45, 5), want: first},
-		{name: "just below", macros: macros, clock: 50, env: answer(1, 99, 45, 5), want: second},
-		{name: "far below", macros: macros, clock: 50, env: answer(1, -1, 45, 5), want: second},
-		{name: "just fresh", macros: macros, clock: 55, env: answer(1, 100, 45, 5), want: first},
-		{name: "stale", macros: macros, clock: 56, env: answer(1, 100, 45, 5), status: bytecode.Fail},
-		{name: "too little put up", macros: macros, clock: 50, env: answer(1, 100, 45, 4), status: bytecode.Fail},
-		{name: "pending", macros: macros, clock: 50, env: answer(2, 100, 45, 5), status: bytecode.Fail},
-		{name: "disputed", macros: macros, clock: 50, env: answer(3, 100, 45, 5), status: bytecode.Fail},
-		{name: "unknown", macros: macros, clock: 50, env: answer(0, 100, 45, 5), status: bytecode.Fail},
+		{name: "YES", macros: macros, clock: 50, env: answer(1, 1, 45, 5), want: first},
+		{name: "NO", macros: macros, clock: 50, env: answer(1, 0, 45, 5), want: second},
+		{name: "INVALID", macros: macros, clock: 50, env: answer(1, 2, 45, 5), status: bytecode.Fail},
+		{name: "TOO_EARLY", macros: macros, clock: 50, env: answer(1, 3, 45, 5), status: bytecode.Fail},
+		{name: "no answer of the oracle's", macros: macros, clock: 50, env: answer(1, -1, 45, 5), status: bytecode.Fail},
+		{name: "just fresh", macros: macros, clock: 55, env: answer(1, 1, 45, 5), want: first},
+		{name: "stale", macros: macros, clock: 56, env: answer(1, 1, 45, 5), status: bytecode.Fail},
+		{name: "too little put up", macros: macros, clock: 50, env: answer(1, 1, 45, 4), status: bytecode.Fail},
+		{name: "pending", macros: macros, clock: 50, env: answer(2, 0, 0, 0), status: bytecode.Fail},
+		{name: "disputed", macros: macros, clock: 50, env: answer(3, 0, 0, 0), status: bytecode.Fail},
+		{name: "unknown", macros: macros, clock: 50, env: answer(0, 0, 0, 0), status: bytecode.Fail},
+		{name: "not looked up", macros: macros, clock: 50, status: bytecode.EnvMissing},
+		{name: "evidence that pretends to be the answer", macros: macros, clock: 50, evidence: "1 1", env: answer(2, 0, 0, 0), status: bytecode.Fail},
+		{name: "evidence besides", macros: macros, clock: 50, evidence: "1", env: answer(1, 1, 45, 5), status: bytecode.BadResult},
 	})
+	macros = map[string]string{"question": bytesText(question), "wins": "0", "freshness": "10", "security": "5"}
+	check(t, "oracle-bet", vm.BurnPayNonce, []claim{
+		{name: "on NO, YES", macros: macros, clock: 50, env: answer(1, 1, 45, 5), want: second},
+		{name: "on NO, NO", macros: macros, clock: 50, env: answer(1, 0, 45, 5), want: first},
+	})
+}
+
+// TestResults sees that what a contract's results mean does not depend on the chain that it is compiled for: the same three
+// numbers are a share under one convention, and next to nothing under the other.
+func TestResults(t *testing.T) {
+	for _, name := range Names() {
+		text, err := Source(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var first []byte
+		for _, result := range []string{"burn-pay-nonce", "delay-nonce-amount"} {
+			l := bytecode.DefaultLimits()
+			l.Result = result
+			c, err := lang.Compile(vm.Source{Text: text, File: name + ".fs"}, &l)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if first == nil {
+				first = c.Code
+			}
+			if !slices.Equal(c.Code, first) {
+				t.Errorf("%s: on a chain whose contracts leave %s it is another contract", name, result)
+			}
+		}
+	}
 }
 
 // TestHeads sees that every contract says what a reader has to know, and that nothing is left out here.
@@ -266,8 +305,8 @@ func TestHeads(t *testing.T) {
 			t.Fatal(err)
 		}
 		head, _, _ := strings.Cut(text, "\n\n")
-		if !strings.HasPrefix(text, "\\ dialect: paloalto\n") {
-			t.Errorf("%s: the first line names no dialect", name)
+		if !strings.HasPrefix(text, "\\ dialect: paloalto\n\\ result: ") {
+			t.Errorf("%s: the first lines do not name dialect and results", name)
 		}
 		for _, s := range []string{"Evidence:", "irst", "econd participant"} {
 			if !strings.Contains(head, s) {

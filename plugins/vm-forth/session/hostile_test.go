@@ -23,7 +23,7 @@ func TestHostile(t *testing.T) {
 		{"a long contract", "contract a " + strings.Repeat("1 drop ", 20000) + "\nend-contract", "longer than the chain allows"},
 		{"a contract for ever", "contract a begin again\nend-contract\nrun a", "OutOfGas"},
 		{"a contract's name", "contract " + strings.Repeat("x", 100) + "\nend-contract", "1 to 64 bytes"},
-		{"a value of the environment", "env set " + strings.Repeat("x", 100) + " 1", "name of 100 bytes"},
+		{"a value of the environment", "env set " + strings.Repeat("x", 200) + " 1", "name of 200 bytes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := begin(t, vm.Session{GasLimit: 2_000_000})

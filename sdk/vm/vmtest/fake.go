@@ -124,6 +124,9 @@ func (v *Fake) RunBatch(ctx context.Context, b vm.Batch) ([]vm.Result, error) {
 		if out[i], err = v.run(b.Environment, r, func(vm.Step) error { return nil }); err != nil {
 			return nil, err
 		}
+		if !b.Diagnostics {
+			out[i].Error = ""
+		}
 	}
 	return out, nil
 }

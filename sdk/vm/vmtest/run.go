@@ -112,6 +112,23 @@ func runCases() []Case {
 				t.Fatalf("a later call changed the results of an earlier one to %v", first.Stack)
 			}
 		}},
+		{"diagnostics", "contracts that fail must not make the answer to a block too large", func(t T, f Factory) {
+			o := open(t, f)
+			runs := []vm.Run{{Code: o.code(f.Fails), GasLimit: plenty}, {Code: f.Garbage, GasLimit: plenty}}
+			with := o.run(runs...)
+			without, err := o.RunBatch(t.Context(), vm.Batch{Runs: runs})
+			if err != nil || len(without) != len(runs) {
+				t.Fatalf("%d results, %v", len(without), err)
+			}
+			for i, r := range without {
+				if with[i].Error == "" {
+					t.Fatalf("run %d: status %d without a text, which was wanted", i, with[i].Status)
+				}
+				if r.Error != "" || r.Word != "" || len(r.Top) > 0 || !same(r, with[i]) {
+					t.Fatalf("run %d: %+v, with diagnostics it is %+v; want the same without texts", i, r, with[i])
+				}
+			}
+		}},
 		{"environment", "contracts decide by height and by who calls", func(t T, f Factory) {
 			o := open(t, f)
 			code := o.code(f.Height)

@@ -123,6 +123,7 @@ func (o *opened) run(runs ...vm.Run) []vm.Result {
 
 func (o *opened) batch(b vm.Batch) []vm.Result {
 	o.t.Helper()
+	b.Diagnostics = true
 	out, err := o.RunBatch(o.t.Context(), b)
 	if err != nil {
 		o.t.Fatalf("run a batch of %d: %v", len(b.Runs), err)

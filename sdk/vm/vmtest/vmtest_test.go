@@ -206,6 +206,14 @@ func breakers() map[string]func() broken {
 			}
 			return out
 		}),
+		"diagnostics": edit(func(b vm.Batch, out []vm.Result) []vm.Result {
+			for i := range out {
+				if out[i].Status != vm.OK && !b.Diagnostics {
+					out[i].Error = "failed"
+				}
+			}
+			return out
+		}),
 		"environment": func() broken {
 			return broken{run: func(v vm.VM, ctx context.Context, b vm.Batch) ([]vm.Result, error) {
 				runs := slices.Clone(b.Runs)

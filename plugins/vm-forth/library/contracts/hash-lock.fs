@@ -1,4 +1,5 @@
 \ dialect: paloalto
+\ result: burn-pay-nonce
 \ Hash lock: who knows the secret is paid.
 \
 \ First participant:  the one who is to be paid for the secret.

@@ -1,21 +1,24 @@
 \ dialect: paloalto
-\ Oracle bet: the answer of an oracle says who gets everything.
+\ result: burn-pay-nonce
+\ Oracle bet: the answer to a question of the chain's oracle says who gets everything.
 \
-\ First participant:  wins if the answer is not below the strike.
-\ Second participant: wins otherwise.
-\ Evidence:           none
+\ First participant:  gets everything if the answer is the one below.
+\ Second participant: gets everything if it is the opposite.
+\ Evidence:           none; the claim names the question, so that the chain looks it up
 \
-\ The answer counts once it is final, if it is not too old, and if whoever answered put up enough for it. Otherwise the
-\ contract fails, and nothing moves: try again later, before the lock's deadline.
+\ The answer counts once it is final, if it is not too old, and if enough was put up for it. Until then the contract
+\ fails, and nothing moves: try again later, before the lock's deadline. It fails, too, if the answer is INVALID or
+\ TOO_EARLY, or none came: from the deadline on, whoever paid has everything back. So that has to lie well after the
+\ answer is final, and a vote about it is over.
 
-\ The question, as the oracle knows it: bytes, or a number.
+\ The question: its id in the oracle.
 macro question x"0000000000000000000000000000000000000000000000000000000000000000" ;
 
-\ The answer that the first participant bets on, or a higher one.
-macro strike 100 ;
+\ The answer with which the first participant wins: 1 for YES, 0 for NO.
+macro wins 1 ;
 
-\ For how many ticks of the clock an answer is good, and what must have been put up for it.
-macro freshness 1000 ;
+\ For how many ticks of the clock a final answer is good, and the deposit that the question must have.
+macro freshness 10000000 ;
 macro security 1 ;
 
 : total ( -- amount ) 0 balance 1 balance + ;
@@ -23,5 +26,6 @@ macro security 1 ;
 
 question freshness security oracle
 1 = require
-strike < if 0 0 else 0 total then
+dup 0 2 within require
+wins = if 0 total else 0 0 then
 1

@@ -1,4 +1,5 @@
 \ dialect: paloalto
+\ result: burn-pay-nonce
 \ Time lock: an amount that can be had from a certain time on, and not before.
 \
 \ First participant:  the one who is to have it.

@@ -1,4 +1,5 @@
 \ dialect: paloalto
+\ result: burn-pay-nonce
 \ Two of three: two of three keys say what each participant gets. The usual keys are those of both participants, and of
 \ an arbiter, who is asked only if they do not agree.
 \

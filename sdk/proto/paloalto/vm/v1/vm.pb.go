@@ -275,6 +275,7 @@ type RunBatchRequest struct {
 	Instance      uint64                 `protobuf:"varint,1,opt,name=instance,proto3" json:"instance,omitempty"`
 	Environment   map[string][]byte      `protobuf:"bytes,2,rep,name=environment,proto3" json:"environment,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // common to all runs
 	Runs          []*Run                 `protobuf:"bytes,3,rep,name=runs,proto3" json:"runs,omitempty"`
+	Diagnostics   bool                   `protobuf:"varint,4,opt,name=diagnostics,proto3" json:"diagnostics,omitempty"` // fill in error, word and top of runs that fail; never set by what a chain computes
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -328,6 +329,13 @@ func (x *RunBatchRequest) GetRuns() []*Run {
 		return x.Runs
 	}
 	return nil
+}
+
+func (x *RunBatchRequest) GetDiagnostics() bool {
+	if x != nil {
+		return x.Diagnostics
+	}
+	return false
 }
 
 type Run struct {
@@ -455,7 +463,7 @@ type RunResult struct {
 	Status        uint32                 `protobuf:"varint,1,opt,name=status,proto3" json:"status,omitempty"`        // 0 ok; otherwise the contract failed, with this stable code
 	Stack         []int64                `protobuf:"zigzag64,2,rep,packed,name=stack,proto3" json:"stack,omitempty"` // the declared results, bottom first
 	Gas           uint64                 `protobuf:"varint,3,opt,name=gas,proto3" json:"gas,omitempty"`
-	Error         string                 `protobuf:"bytes,4,opt,name=error,proto3" json:"error,omitempty"`                     // diagnostic, not part of consensus
+	Error         string                 `protobuf:"bytes,4,opt,name=error,proto3" json:"error,omitempty"`                     // diagnostic, not part of consensus; as word and top only if the request wants it
 	Pc            uint64                 `protobuf:"varint,5,opt,name=pc,proto3" json:"pc,omitempty"`                          // diagnostic
 	Word          string                 `protobuf:"bytes,6,opt,name=word,proto3" json:"word,omitempty"`                       // diagnostic
 	Convention    uint32                 `protobuf:"varint,7,opt,name=convention,proto3" json:"convention,omitempty"`          // what the results mean: 0 burn, pay, nonce; 1 delay, nonce, amount
@@ -1513,11 +1521,12 @@ const file_paloalto_vm_v1_vm_proto_rawDesc = "" +
 	"\tgas_bound\x18\x06 \x01(\x04R\bgasBound\x12\x1e\n" +
 	"\n" +
 	"convention\x18\a \x01(\rR\n" +
-	"convention\"\xea\x01\n" +
+	"convention\"\x8c\x02\n" +
 	"\x0fRunBatchRequest\x12\x1a\n" +
 	"\binstance\x18\x01 \x01(\x04R\binstance\x12R\n" +
 	"\venvironment\x18\x02 \x03(\v20.paloalto.vm.v1.RunBatchRequest.EnvironmentEntryR\venvironment\x12'\n" +
-	"\x04runs\x18\x03 \x03(\v2\x13.paloalto.vm.v1.RunR\x04runs\x1a>\n" +
+	"\x04runs\x18\x03 \x03(\v2\x13.paloalto.vm.v1.RunR\x04runs\x12 \n" +
+	"\vdiagnostics\x18\x04 \x01(\bR\vdiagnostics\x1a>\n" +
 	"\x10EnvironmentEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01\"\xf3\x01\n" +
