@@ -16,6 +16,7 @@ const MaxActions = 64
 const (
 	ErrTooManyActions oracle.RuleError = "ErrTooManyActions" // more than [MaxActions]
 	ErrBlockFull      oracle.RuleError = "ErrBlockFull"      // the block's outcome would be too large; try again
+	ErrTooManyBallots oracle.RuleError = "ErrTooManyBallots" // more than oracle.MaxBallots in the extensions of a block
 )
 
 // failure is why a transaction has no effect: a stable name, and a detail for people.
@@ -47,9 +48,11 @@ func nameOf(err error) oracle.RuleError {
 
 // order is an action, decoded: one of the pointers is set.
 type order struct {
-	ask    *oracle.Ask
-	answer *oracle.Answer
-	close  *oracle.Close
+	ask     *oracle.Ask
+	answer  *oracle.Answer
+	counter *oracle.Counter
+	ballot  *oracle.Carried
+	close   *oracle.Close
 }
 
 // question returns the id of the question that action i of a transaction is about.
@@ -59,6 +62,10 @@ func (o *order) question(chain types.ChainID, t *module.Tx, i int) [32]byte {
 		return oracle.QuestionID(chain, t.Account, o.ask.Text, t.ID, i)
 	case o.answer != nil:
 		return o.answer.ID
+	case o.counter != nil:
+		return o.counter.ID
+	case o.ballot != nil:
+		return o.ballot.Ballot.Question
 	}
 	return o.close.ID
 }
@@ -72,42 +79,53 @@ func gasOf(t *module.Tx) uint64 {
 	return max(sum, uint64(max(t.Bytes, 0)))
 }
 
-// parse decodes a transaction's actions and finds all that can be wrong with it without a state.
-func parse(t *module.Tx) ([]order, error) {
+// parse decodes a transaction's actions and finds all that can be wrong with it without a state. Signatures are verified last:
+// they cost most.
+func parse(chain types.ChainID, t *module.Tx) ([]order, error) {
 	if n := len(t.Actions); n == 0 {
 		return nil, fail(oracle.ErrMalformed, "no actions")
 	} else if n > MaxActions {
 		return nil, fail(ErrTooManyActions, "%d actions, at most %d are allowed", n, MaxActions)
 	}
-	orders := make([]order, len(t.Actions))
-	for i, a := range t.Actions {
-		var err error
-		switch a.Name {
-		case oracle.ActionAsk:
-			var v oracle.Ask
-			v, err = oracle.DecodeAsk(a.Body)
-			orders[i].ask = &v
-		case oracle.ActionAnswer:
-			var v oracle.Answer
-			v, err = oracle.DecodeAnswer(a.Body)
-			orders[i].answer = &v
-		case oracle.ActionClose:
-			var v oracle.Close
-			v, err = oracle.DecodeClose(a.Body)
-			orders[i].close = &v
-		case oracle.ActionCounter:
-			if _, err = oracle.DecodeCounter(a.Body); err == nil {
-				return nil, fail(oracle.ErrNoDisputes, "counter: rules version %s has no disputes, so that an answer cannot be contradicted", rulesVersion)
-			}
-		default:
-			return nil, fail(oracle.ErrUnknownAction, "the oracle has no action %.40q; it has ask, answer and close", a.Name)
-		}
-		if err != nil {
-			return nil, fail(oracle.ErrMalformed, "action %d: %v", i, err)
-		}
-	}
 	if gas := gasOf(t); gas > t.MaxGas {
 		return nil, fail(oracle.ErrOutOfGas, "the actions cost %d, max_gas is %d", gas, t.MaxGas)
 	}
+	orders := make([]order, len(t.Actions))
+	for i, a := range t.Actions {
+		if err := orders[i].decode(a); err != nil {
+			var f *failure
+			if errors.As(err, &f) {
+				return nil, err
+			}
+			return nil, fail(oracle.ErrMalformed, "action %d: %v", i, err)
+		}
+	}
+	for i := range orders {
+		if c := orders[i].ballot; c != nil {
+			if err := c.Verify(chain); err != nil {
+				return nil, fail(oracle.ErrBadSignature, "action %d: %v", i, err)
+			}
+		}
+	}
 	return orders, nil
 }
+
+func (o *order) decode(a types.Action) (err error) {
+	switch a.Name {
+	case oracle.ActionAsk:
+		o.ask, err = decoded(oracle.DecodeAsk(a.Body))
+	case oracle.ActionAnswer:
+		o.answer, err = decoded(oracle.DecodeAnswer(a.Body))
+	case oracle.ActionCounter:
+		o.counter, err = decoded(oracle.DecodeCounter(a.Body))
+	case oracle.ActionBallot:
+		o.ballot, err = decoded(oracle.DecodeCarried(a.Body))
+	case oracle.ActionClose:
+		o.close, err = decoded(oracle.DecodeClose(a.Body))
+	default:
+		return fail(oracle.ErrUnknownAction, "the oracle has no action %.40q; it has ask, answer, counter, ballot and close", a.Name)
+	}
+	return err
+}
+
+func decoded[T any](v T, err error) (*T, error) { return &v, err }

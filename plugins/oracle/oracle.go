@@ -11,11 +11,12 @@ import (
 	"github.com/paloalto-chain/paloalto/sdk/types"
 )
 
-// Oracle is an instance for one chain: a module.Module and an oracle.Observer. Apart from being closed it never changes, so
-// it may be used concurrently.
+// Oracle is an instance for one chain: a module.Module and an oracle.Observer. The rules keep nothing between calls, so it may
+// be used concurrently; what this node itself believes is with its voter.
 type Oracle struct {
 	chain  types.ChainID
 	terms  oracle.Terms
+	voter  *voter // nil: this instance has no ballots
 	closed atomic.Bool
 }
 
@@ -32,8 +33,10 @@ func (o *Oracle) Terms() oracle.Terms { return o.terms }
 
 // Close ends the instance. Later calls fail with module.ErrClosed or oracle.ErrClosed.
 func (o *Oracle) Close() error {
-	o.closed.Store(true)
-	return nil
+	if o.closed.Swap(true) || o.voter == nil {
+		return nil
+	}
+	return o.voter.Close()
 }
 
 func (o *Oracle) open(ctx context.Context, op string) error {
@@ -54,7 +57,7 @@ func (o *Oracle) Check(ctx context.Context, txs []module.Tx) ([]module.TxCheck, 
 	out := make([]module.TxCheck, len(txs))
 	for i := range txs {
 		t := &txs[i]
-		orders, err := parse(t)
+		orders, err := parse(o.chain, t)
 		if err != nil {
 			out[i].Error = string(nameOf(err))
 			continue
@@ -72,9 +75,12 @@ func (o *Oracle) Check(ctx context.Context, txs []module.Tx) ([]module.TxCheck, 
 	return out, nil
 }
 
-// Extend implements module.Module. There are no ballots under these rules.
-func (o *Oracle) Extend(ctx context.Context, _ uint64, _ module.Reader) ([]byte, error) {
-	return nil, o.open(ctx, "extend")
+// Extend implements module.Module: the ballots that this node's producer has to cast, see oracle.EncodeBallots.
+func (o *Oracle) Extend(ctx context.Context, slot uint64, r module.Reader) ([]byte, error) {
+	if err := o.open(ctx, "extend"); err != nil || o.voter == nil {
+		return nil, err
+	}
+	return o.voter.extend(ctx, slot, r)
 }
 
 // ValidateParams implements module.Module. The oracle's terms are part of the genesis document; none of them is a parameter.
@@ -100,16 +106,4 @@ func (o *Oracle) Migrate(ctx context.Context, from, to string, _ module.Reader) 
 		return nil, err
 	}
 	return nil, fmt.Errorf("%w: the oracle has no migration from rules %.40q to %.40q", module.ErrUnsupported, from, to)
-}
-
-// Observe implements oracle.Observer. A node that has no source configured has no answer.
-func (o *Oracle) Observe(ctx context.Context, q oracle.Question) (oracle.Belief, error) {
-	if o.closed.Load() {
-		return oracle.Belief{}, fmt.Errorf("%s: observe: %w", pluginName, oracle.ErrClosed)
-	}
-	if err := ctx.Err(); err != nil {
-		return oracle.Belief{}, fmt.Errorf("%s: observe: %w", pluginName, err)
-	}
-	return oracle.Belief{}, fmt.Errorf("%w: no source of answers is configured on this node (observer = %q), so it does not vote on question %x",
-		oracle.ErrNoBelief, observerNone, q.ID[:4])
 }

@@ -22,6 +22,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	w := &world{t: t, Core: moduletest.NewCore(testChain, nil), o: New(testChain, small())}
+	w.Producers = producerKeys(4)
 	for i := range 10 {
 		w.Fund(account(i), 1_000_000)
 	}
@@ -39,28 +40,6 @@ func (w *world) at(clock uint64, txs ...module.Tx) *moduletest.Effect {
 		w.t.Fatalf("after the block at clock %d: %v", clock, err)
 	}
 	return e
-}
-
-// holds checks that tokens are conserved and that the escrows are what the records say.
-func holds(c *moduletest.Core) error {
-	if err := c.Conserved(); err != nil {
-		return err
-	}
-	sum := uint64(0)
-	for _, v := range c.Items() {
-		r, err := oracle.DecodeRecord(v.Data)
-		if err != nil {
-			return err
-		}
-		if got := c.Escrow(v.Item); got != r.Escrow() {
-			return fmt.Errorf("escrow of question %x is %d, deposit and open bonds are %d", r.ID[:4], got, r.Escrow())
-		}
-		sum += r.Escrow()
-	}
-	if got := c.Escrows(); got != sum {
-		return fmt.Errorf("the module's escrows hold %d, deposits and open bonds are %d", got, sum)
-	}
-	return nil
 }
 
 // one executes one action in a block of its own and checks the name of its error, "" for none.
@@ -285,18 +264,6 @@ func TestUnknownQuestion(t *testing.T) {
 	w.one(10, 0, oracle.ErrUnknownQuestion, closeOf([32]byte{1}))
 }
 
-func TestCounterSaysThatThereAreNoDisputes(t *testing.T) {
-	w := newWorld(t)
-	id := w.ask(10, oracle.Ask{Text: "Is it so?", AnswerBy: 34, First: first(oracle.Yes)})
-	counter := types.Action{Name: oracle.ActionCounter, Body: oracle.Counter{ID: id, Value: oracle.No}.Encode(), MaxSpend: 110}
-	w.one(11, 1, oracle.ErrNoDisputes, counter)
-	x := tx(99, account(1), counter)
-	out, err := w.o.Execute(t.Context(), &module.Block{Clock: 11, Txs: []module.Tx{x}}, w.Reader())
-	if err != nil || out.Txs[0].Error != string(oracle.ErrNoDisputes) || !strings.Contains(out.Txs[0].Detail, "no disputes") {
-		t.Fatalf("%+v, %v", out, err)
-	}
-}
-
 // TestOneBlock has everything that can happen to a question at one clock happen in one block, in several transactions.
 func TestOneBlock(t *testing.T) {
 	w := newWorld(t)
@@ -352,7 +319,7 @@ func TestLateWork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out.Txs[0].Error != string(oracle.ErrWindow) || out.Txs[1].Error != "" || out.Txs[2].Error != string(oracle.ErrFinal) {
+	if out.Txs[0].Error != string(oracle.ErrFinal) || out.Txs[1].Error != "" || out.Txs[2].Error != string(oracle.ErrFinal) {
 		t.Fatalf("%q %q %q", out.Txs[0].Error, out.Txs[1].Error, out.Txs[2].Error)
 	}
 	if s := out.Txs[1].Schedule; len(s) != 1 || !s[0].Cancel || s[0].Clock != 43 {
@@ -364,18 +331,35 @@ func TestLateWork(t *testing.T) {
 	}
 }
 
-// TestReopenedLate has a question reopened after the time at which it expires: it has one more tick, and no answer.
+// TestReopenedLate has a question reopened after the time at which it would have expired: it can be answered for as long
+// after that as another after answer_by.
 func TestReopenedLate(t *testing.T) {
+	for clock, want := range map[uint64]oracle.RuleError{40: "", 46: "", 47: oracle.ErrFinal} { // 33 + 5, + 4 + 5
+		w := newWorld(t)
+		id := w.ask(10, oracle.Ask{Text: "Is it so?", AnswerBy: 34})
+		w.one(33, 1, "", answerTo(id, oracle.TooEarly, 110))
+		w.at(38)
+		w.state(id, oracle.Open)
+		if r := w.record(id); r.ReopenedAt != 38 {
+			t.Fatalf("%+v", r)
+		}
+		w.one(clock, 1, want, answerTo(id, oracle.Yes, 110))
+	}
+}
+
+// TestLongSleep has no block for so long that a question would have been reopened and have expired meanwhile: it has.
+func TestLongSleep(t *testing.T) {
 	w := newWorld(t)
 	id := w.ask(10, oracle.Ask{Text: "Is it so?", AnswerBy: 34, First: first(oracle.TooEarly)})
-	w.at(500)
-	w.state(id, oracle.Open)
-	w.one(500, 1, oracle.ErrWindow, answerTo(id, oracle.Yes, 110))
-	w.at(501)
+	e := w.at(500, tx(99, account(1), answerTo(id, oracle.Yes, 110)))
+	if names(e.Block.Events) != "reopened expired" || e.Txs[0].Error != string(oracle.ErrFinal) {
+		t.Fatalf("%s, %q", names(e.Block.Events), e.Txs[0].Error)
+	}
 	w.state(id, oracle.Expired)
 	if q := w.Queue(); len(q) != 0 {
 		t.Fatalf("queue %v", q)
 	}
+	w.balances(map[int]uint64{0: 1_000_000 - 7, burn: 7})
 }
 
 func TestGas(t *testing.T) {

@@ -17,6 +17,7 @@ const (
 	ActionAnswer  = "answer"
 	ActionCounter = "counter"
 	ActionClose   = "close"
+	ActionBallot  = "ballot"
 )
 
 // Limits of a question.
@@ -29,9 +30,11 @@ const (
 
 // Gas of an action, besides one for each byte of its body.
 const (
-	GasAsk    = 4_000
-	GasAnswer = 3_000
-	GasClose  = 3_000
+	GasAsk     = 4_000
+	GasAnswer  = 3_000
+	GasClose   = 3_000
+	GasCounter = 20_000 // a snapshot of the producers is written
+	GasBallot  = 10_000 // a signature is verified, and all ballots of the phase are written again
 )
 
 // ActionGas returns the gas of an action of this module. A transaction's max_gas must cover the sum of its actions, and the
@@ -41,8 +44,12 @@ func ActionGas(a types.Action) uint64 {
 	switch a.Name {
 	case ActionAsk:
 		return n + GasAsk
-	case ActionAnswer, ActionCounter:
+	case ActionAnswer:
 		return n + GasAnswer
+	case ActionCounter:
+		return n + GasCounter
+	case ActionBallot:
+		return n + GasBallot
 	}
 	return n + GasClose
 }

@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,7 +28,9 @@ func sampleRecord() *Record {
 	return &Record{
 		ID: types.Sum("q\x00"), Asker: someAccount(1), Text: "Is it so?\n\tReally: é, <>&?", Sources: []string{"https://example.org/1", "a book"},
 		Asked: 5, Open: 300, AnswerBy: 70_000, Deposit: 120_000_000, State: Answered, Reopened: true,
-		Answers: []Given{{someAccount(2), TooEarly, 400, 120_000_000}, {someAccount(1), Yes, 500, 0}}, Result: Invalid, Closed: 9,
+		ReopenedAt: 450,
+		Answers:    []Given{{someAccount(2), TooEarly, 400, 120_000_000, false}, {someAccount(1), Yes, 500, 0, false}, {someAccount(3), No, 510, 120_000_000, true}},
+		CommitAt:   520, RevealAt: 530, EndsAt: 540, Result: Invalid, Closed: 9,
 	}
 }
 
@@ -48,6 +52,28 @@ func kinds() map[string]struct {
 		"answer":  {Answer{id, Yes}.Encode(), func(b []byte) ([]byte, error) { v, err := DecodeAnswer(b); return v.Encode(), err }},
 		"counter": {Counter{id, No}.Encode(), func(b []byte) ([]byte, error) { v, err := DecodeCounter(b); return v.Encode(), err }},
 		"close":   {Close{id}.Encode(), func(b []byte) ([]byte, error) { v, err := DecodeClose(b); return v.Encode(), err }},
+		"ballots": {EncodeBallots([]Ballot{sampleBallot(Commit), sampleBallot(Reveal)}), func(b []byte) ([]byte, error) {
+			v, err := DecodeBallots(b)
+			return EncodeBallots(v), err
+		}},
+		"ballot": {sampleCarried().Encode(), func(b []byte) ([]byte, error) { v, err := DecodeCarried(b); return v.Encode(), err }},
+		"dispute": {sampleDispute().Encode(), func(b []byte) ([]byte, error) {
+			v, err := DecodeDispute(b, nil)
+			if err != nil {
+				return nil, err
+			}
+			return v.Encode(), nil
+		}},
+		"commits": {sampleDispute().EncodeCommits(), func(b []byte) ([]byte, error) {
+			if b == nil {
+				b = []byte{}
+			}
+			v, err := DecodeDispute(sampleDispute().Encode(), b)
+			if err != nil {
+				return nil, err
+			}
+			return v.EncodeCommits(), nil
+		}},
 		"record": {sampleRecord().Encode(), func(b []byte) ([]byte, error) {
 			v, err := DecodeRecord(b)
 			if err != nil {
@@ -73,8 +99,8 @@ func TestRoundTrip(t *testing.T) {
 			t.Errorf("%s: a byte too much is accepted", name)
 		}
 		other := bytes.Clone(k.sample)
-		other[0] = 2
-		if _, err := k.again(other); !errors.Is(err, types.ErrMalformed) || !strings.Contains(err.Error(), "format 2") {
+		other[0] = 9
+		if _, err := k.again(other); !errors.Is(err, types.ErrMalformed) || !strings.Contains(err.Error(), "format 9") {
 			t.Errorf("%s: another format: %v", name, err)
 		}
 	}
@@ -128,7 +154,8 @@ func TestRefused(t *testing.T) {
 		"state zero":          {rec(func(r *Record) { r.State = 0 }), "record"},
 		"state unknown":       {rec(func(r *Record) { r.State = 8 }), "record"},
 		"many answers":        {rec(func(r *Record) { r.Answers = make([]Given, MaxAnswers+1) }), "record"},
-		"escrow overflows":    {rec(func(r *Record) { r.Deposit, r.Answers[0].Bond = math.MaxUint64, 1 }), "record"},
+		"bond overflows":      {rec(func(r *Record) { r.Answers[0].Bond = math.MaxUint64/3 + 1 }), "record"},
+		"escrow overflows":    {rec(func(r *Record) { r.Deposit = math.MaxUint64/3 + 1 }), "record"},
 	} {
 		if _, err := kinds()[tc.kind].again(tc.body); !errors.Is(err, types.ErrMalformed) {
 			t.Errorf("%s: %v, want ErrMalformed", name, err)
@@ -137,6 +164,44 @@ func TestRefused(t *testing.T) {
 	for _, good := range []string{strings.Repeat("x", MaxTextBytes), "a\nb\tc", "日本"} {
 		if _, err := DecodeAsk(text(good)); err != nil {
 			t.Errorf("%.10q: %v", good, err)
+		}
+	}
+}
+
+// TestMutatedEncodings changes bytes of each encoding at random, thousands of times: what is accepted must encode to itself.
+func TestMutatedEncodings(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 18))
+	for name, k := range kinds() {
+		accepted := 0
+		for range 3_000 {
+			b := bytes.Clone(k.sample)
+			for range 1 + rnd.IntN(3) {
+				switch i := rnd.IntN(len(b)); rnd.IntN(4) {
+				case 0:
+					b[i] ^= 1 << rnd.IntN(8)
+				case 1:
+					b[i] = byte(rnd.Uint32())
+				case 2:
+					b = append(b[:i], b[min(i+1+rnd.IntN(3), len(b)):]...)
+				default:
+					b = slices.Insert(b, i, b[i/2:min(i/2+1+rnd.IntN(40), len(b))]...)
+				}
+				if len(b) == 0 {
+					b = []byte{1}
+				}
+			}
+			got, err := k.again(b)
+			if err == nil {
+				accepted++
+				if !bytes.Equal(got, b) {
+					t.Fatalf("%s: %x decodes and encodes to %x", name, b, got)
+				}
+			} else if !errors.Is(err, types.ErrMalformed) {
+				t.Fatalf("%s: %x: %v", name, b, err)
+			}
+		}
+		if accepted == 0 {
+			t.Errorf("%s: nothing was accepted", name)
 		}
 	}
 }
@@ -167,6 +232,10 @@ func FuzzDecodeAsk(f *testing.F)     { fuzz(f, "ask") }
 func FuzzDecodeAnswer(f *testing.F)  { fuzz(f, "answer") }
 func FuzzDecodeCounter(f *testing.F) { fuzz(f, "counter") }
 func FuzzDecodeClose(f *testing.F)   { fuzz(f, "close") }
+func FuzzDecodeBallots(f *testing.F) { fuzz(f, "ballots") }
+func FuzzDecodeCarried(f *testing.F) { fuzz(f, "ballot") }
+func FuzzDecodeDispute(f *testing.F) { fuzz(f, "dispute") }
+func FuzzDecodeCommits(f *testing.F) { fuzz(f, "commits") }
 func FuzzDecodeRecord(f *testing.F)  { fuzz(f, "record") }
 
 func TestValuesAndStatesAsText(t *testing.T) {
@@ -194,8 +263,13 @@ func TestValuesAndStatesAsText(t *testing.T) {
 	}
 }
 
+func someTerms() Terms {
+	return Terms{TickNs: uint64(500 * time.Millisecond), Base: 100, PerDay: 10, Challenge: 5, InitiatorWindow: 4, Notice: 3, CommitWindow: 20,
+		RevealWindow: 30, Turn: 2, BurnPPM: 500_000}
+}
+
 func TestTerms(t *testing.T) {
-	terms := Terms{TickNs: uint64(500 * time.Millisecond), Base: 100, PerDay: 10, Challenge: 5, InitiatorWindow: 4}
+	terms := someTerms()
 	if err := terms.Validate(); err != nil {
 		t.Fatal(err)
 	}
@@ -210,16 +284,25 @@ func TestTerms(t *testing.T) {
 			t.Errorf("answer_by %d at clock 7: %v", answerBy, err)
 		}
 	}
-	for name, bad := range map[string]Terms{
-		"no tick":       {Challenge: 1, InitiatorWindow: 1},
-		"long tick":     {TickNs: uint64(25 * time.Hour), Challenge: 1, InitiatorWindow: 1},
-		"no challenge":  {TickNs: 1, InitiatorWindow: 1},
-		"no window":     {TickNs: 1, Challenge: 1},
-		"long window":   {TickNs: uint64(time.Hour), Challenge: 1, InitiatorWindow: 366 * 24},
-		"large base":    {TickNs: 1, Challenge: 1, InitiatorWindow: 1, Base: math.MaxUint64},
-		"large per_day": {TickNs: 1, Challenge: 1, InitiatorWindow: 1, PerDay: math.MaxUint64 / 300},
+	for name, spoil := range map[string]func(*Terms){
+		"no tick":            func(t *Terms) { t.TickNs = 0 },
+		"long tick":          func(t *Terms) { t.TickNs = uint64(25 * time.Hour) },
+		"no challenge":       func(t *Terms) { t.Challenge = 0 },
+		"no window":          func(t *Terms) { t.InitiatorWindow = 0 },
+		"long window":        func(t *Terms) { t.InitiatorWindow = 366 * perDay },
+		"no notice":          func(t *Terms) { t.Notice = 0 },
+		"no commit window":   func(t *Terms) { t.CommitWindow = 0 },
+		"long reveal window": func(t *Terms) { t.RevealWindow = 366 * perDay },
+		"no turn":            func(t *Terms) { t.Turn = 0 },
+		"long turn":          func(t *Terms) { t.Turn = 1<<20 + 1 },
+		"burns too little":   func(t *Terms) { t.BurnPPM = 499_999 },
+		"burns too much":     func(t *Terms) { t.BurnPPM = 1_000_001 },
+		"large base":         func(t *Terms) { t.Base = math.MaxUint64 },
+		"large per_day":      func(t *Terms) { t.PerDay = math.MaxUint64 / 300 },
+		"large together":     func(t *Terms) { t.Base, t.PerDay = math.MaxUint64/4, math.MaxUint64/8/365 },
 	} {
-		if bad.Validate() == nil {
+		bad := someTerms()
+		if spoil(&bad); bad.Validate() == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
@@ -247,9 +330,13 @@ func TestClocksDoNotWrap(t *testing.T) {
 
 func TestEscrowByState(t *testing.T) {
 	r := sampleRecord()
-	r.Answers = []Given{{Bond: 5}, {Bond: 7}}
-	for s, want := range map[State]uint64{Open: r.Deposit, Answered: r.Deposit + 7, Final: 0, Expired: 0} {
-		r.State = s
+	answered := []Given{{Bond: 5}, {Bond: 7}}
+	for s, want := range map[State]uint64{Open: r.Deposit, Answered: r.Deposit + 7, Countered: r.Deposit + 10, Commit: r.Deposit + 10,
+		Reveal: r.Deposit + 10, Final: 0, Expired: 0} {
+		r.State, r.Answers = s, answered
+		if s.Disputed() {
+			r.Answers = append(answered[:2:2], Given{Bond: 3, Counter: true})
+		}
 		if got := r.Escrow(); got != want {
 			t.Errorf("%s: %d, want %d", s, got, want)
 		}

@@ -17,7 +17,20 @@ type Terms struct {
 	ExpiryFee       uint64 `json:"expiry_fee,string"` // burned of the deposit of a question that nobody answers
 	Challenge       uint64 `json:"challenge"`         // ticks in which an answer can be contradicted
 	InitiatorWindow uint64 `json:"initiator_window"`  // ticks in which only the asker may answer
+	Notice          uint64 `json:"notice"`            // ticks from a counter until the producers may commit
+	CommitWindow    uint64 `json:"commit_window"`     // ticks in which they may commit, at least; see Windows
+	RevealWindow    uint64 `json:"reveal_window"`     // ticks in which they may reveal, at least
+	Turn            uint64 `json:"turn"`              // slots in a row that are one producer's
+	BurnPPM         uint64 `json:"burn_ppm"`          // millionths of a lost bond that are burned
 }
+
+// LeastBurnPPM is the least part of a lost bond that is burned, in millionths: half of it.
+const LeastBurnPPM = million / 2
+
+// Each producer has this many turns in the window for commits, and in that for reveals.
+const turnsPerWindow = 4
+
+const maxTurn = 1 << 20
 
 // Ticks returns how many ticks a duration lasts, rounded up, and at least one.
 func Ticks(d, tick time.Duration) uint64 {
@@ -37,8 +50,19 @@ func (t Terms) Validate() error {
 	case t.Challenge > t.MaxAhead() || t.InitiatorWindow > t.MaxAhead():
 		return fmt.Errorf("challenge and initiator_window must be at most %d days", MaxDaysAhead)
 	}
+	for _, w := range []uint64{t.Notice, t.CommitWindow, t.RevealWindow} {
+		if w == 0 || w > t.MaxAhead() {
+			return fmt.Errorf("notice, commit_window and reveal_window must be at least one tick and at most %d days", MaxDaysAhead)
+		}
+	}
+	if t.Turn == 0 || t.Turn > maxTurn {
+		return fmt.Errorf("a turn of %d slots is not between 1 and %d", t.Turn, maxTurn)
+	}
+	if t.BurnPPM < LeastBurnPPM || t.BurnPPM > million {
+		return fmt.Errorf("burn_ppm of %d is not between %d and %d", t.BurnPPM, LeastBurnPPM, million)
+	}
 	hi, lo := bits.Mul64(t.PerDay, MaxDaysAhead)
-	if hi != 0 || lo > math.MaxUint64/4 || t.Base > math.MaxUint64/4 {
+	if hi != 0 || lo > MaxDeposit || t.Base > MaxDeposit-lo {
 		return fmt.Errorf("base %d and per_day %d are too large", t.Base, t.PerDay)
 	}
 	return nil
@@ -73,12 +97,25 @@ func (t Terms) Deposit(clock, answerBy uint64) (uint64, error) {
 // AskerUntil returns the clock until which, exclusive, only the asker may answer.
 func (t Terms) AskerUntil(r *Record) uint64 { return add(r.Open, t.InitiatorWindow) }
 
-// ExpiresAt returns the clock at which a question that is OPEN expires.
+// ExpiresAt returns the clock at which a question that is OPEN expires. One that was reopened can be answered for as long after
+// that as another after answer_by.
 func (t Terms) ExpiresAt(r *Record) uint64 {
-	return add(add(max(r.AnswerBy, r.Open), t.InitiatorWindow), t.Challenge)
+	return add(add(max(r.AnswerBy, r.Open, r.ReopenedAt), t.InitiatorWindow), t.Challenge)
 }
 
-// Due returns the clock at which a question closes by itself as it stands, and false if it does not.
+// Windows returns how many ticks commits and reveals are accepted where n producers decide: as configured, but so long that
+// each of them makes blocks four times in each window.
+func (t Terms) Windows(n int) (commit, reveal uint64) {
+	least := math.MaxUint64 / uint64(turnsPerWindow)
+	if n := uint64(max(n, 0)); n == 0 || t.Turn <= least/n {
+		least = turnsPerWindow * n * t.Turn
+	} else {
+		least = math.MaxUint64
+	}
+	return max(t.CommitWindow, least), max(t.RevealWindow, least)
+}
+
+// Due returns the clock at which a question leaves its state by itself, and false if it does not.
 func (t Terms) Due(r *Record) (uint64, bool) {
 	switch r.State {
 	case Open:
@@ -86,6 +123,12 @@ func (t Terms) Due(r *Record) (uint64, bool) {
 	case Answered:
 		g, _ := r.Current()
 		return add(g.Clock, t.Challenge), true
+	case Countered:
+		return r.CommitAt, true
+	case Commit:
+		return r.RevealAt, true
+	case Reveal:
+		return r.EndsAt, true
 	}
 	return 0, false
 }

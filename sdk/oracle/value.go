@@ -56,10 +56,11 @@ func (v *Value) UnmarshalText(text []byte) (err error) {
 //	  │          └→ COUNTERED → COMMIT → REVEAL → FINAL
 //	  └→ (nobody answers) → EXPIRED
 //
-// A question that was answered TOO_EARLY without contradiction goes back to OPEN, once.
+// In COUNTERED the producers take notice, in COMMIT they commit to values, in REVEAL they reveal them. A question goes back to
+// OPEN once: where TOO_EARLY was answered and not contradicted, or revealed by a quorum without the loss of the deposit.
 type State uint8
 
-// The states. COUNTERED, COMMIT and REVEAL belong to disputes.
+// The states. COUNTERED, COMMIT and REVEAL are those of a dispute.
 const (
 	Open State = iota + 1
 	Answered
@@ -77,6 +78,9 @@ func (s State) Valid() bool { return s > 0 && int(s) < len(stateNames) }
 
 // Closed tells whether the question is over: FINAL or EXPIRED. Nothing about it changes any more.
 func (s State) Closed() bool { return s == Final || s == Expired }
+
+// Disputed tells whether a dispute is under way: COUNTERED, COMMIT or REVEAL.
+func (s State) Disputed() bool { return s >= Countered && s <= Reveal }
 
 // String returns the name in capitals.
 func (s State) String() string {

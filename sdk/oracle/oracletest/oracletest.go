@@ -2,7 +2,7 @@
 // passes, in process and behind a gRPC connection. An oracle's module face is for the package moduletest.
 //
 // Observers may be slow, fail and change their mind; what they must not do is to answer what is no answer, to outlast
-// their context, or to fail without saying why. Each case comes with an observer, in this package's tests, that only this
+// their context, to forget what their operator says, or to fail without saying why. Each case comes with an observer, in this package's tests, that only this
 // case fails.
 package oracletest
 
@@ -160,14 +160,80 @@ func Cases() []Case {
 				t.Fatalf("the largest question: %v", err)
 			}
 		}},
+		{"the-operators-answer-is-kept", "an operator who has answered has to see it, and that it is what counts", func(t T, f Factory) {
+			in := open(t, f)
+			defer done(t, &in)
+			for _, q := range f.Questions {
+				for _, b := range []oracle.Belief{{Value: oracle.Invalid, Reason: "a hunch"}, {Value: oracle.Yes, Reason: "I was there"}} {
+					err := in.Observer.Believe(t.Context(), q.ID, b)
+					if errors.Is(err, oracle.ErrNoBelief) || errors.Is(err, oracle.ErrCommitted) {
+						continue // it has no ballots, or one that binds it
+					}
+					if err != nil {
+						t.Fatalf("question %q: believe: %v", q.Text, err)
+					}
+					o, ok := observation(t, in.Observer, q.ID)
+					if !ok || o.Value == nil || *o.Value != b.Value || o.Reason != b.Reason {
+						t.Errorf("question %q: the operator says %s and sees %t, %+v", q.Text, b.Value, ok, o)
+					}
+				}
+			}
+		}},
+		{"no-nonsense-is-believed", "what is no answer can't be voted for", func(t T, f Factory) {
+			in := open(t, f)
+			defer done(t, &in)
+			id := f.Questions[0].ID
+			if err := in.Observer.Believe(t.Context(), id, oracle.Belief{Value: 9}); err == nil {
+				t.Errorf("value 9 is believed")
+			}
+			if o, ok := observation(t, in.Observer, id); ok && o.Value != nil && !o.Value.Valid() {
+				t.Errorf("value %d is shown", *o.Value)
+			}
+		}},
+		{"observations-are-in-order", "what has just happened is what an operator looks for", func(t T, f Factory) {
+			in := open(t, f)
+			defer done(t, &in)
+			for _, q := range f.Questions {
+				if err := in.Observer.Believe(t.Context(), q.ID, oracle.Belief{Value: oracle.No}); err != nil && !errors.Is(err, oracle.ErrNoBelief) && !errors.Is(err, oracle.ErrCommitted) {
+					t.Fatalf("question %q: believe: %v", q.Text, err)
+				}
+			}
+			list, err := in.Observer.Observations(t.Context())
+			if err != nil || len(list) > oracle.MaxObservations {
+				t.Fatalf("%d observations: %v", len(list), err)
+			}
+			for i := 1; i < len(list); i++ {
+				if list[i].At.After(list[i-1].At) {
+					t.Errorf("number %d is of %s, and the one before of %s", i, list[i].At, list[i-1].At)
+				}
+			}
+		}},
+		{"no-ballot-says-why", "whoever wants to carry a ballot has to see why there is none", func(t T, f Factory) {
+			in := open(t, f)
+			defer done(t, &in)
+			for _, q := range f.Questions {
+				b, err := in.Observer.SignBallot(t.Context(), q.ID)
+				switch {
+				case err == nil && len(b) == 0:
+					t.Errorf("question %q: a ballot of no bytes", q.Text)
+				case err == nil:
+				case !errors.Is(err, oracle.ErrNoBelief) && !errors.Is(err, oracle.ErrNothingDue):
+					t.Errorf("question %q: %v, want a ballot, ErrNoBelief or ErrNothingDue", q.Text, err)
+				case err.Error() == oracle.ErrNoBelief.Error() || err.Error() == oracle.ErrNothingDue.Error():
+					t.Errorf("question %q: %v without why", q.Text, err)
+				}
+			}
+		}},
 		{"closed-is-closed", "a chain that is over has no producer who votes", func(t T, f Factory) {
 			in := open(t, f)
 			if in.Close == nil {
 				t.Skipf("the observer cannot be closed")
 			}
 			done(t, &in)
-			if _, err := in.Observer.Observe(t.Context(), f.Questions[0]); err == nil || errors.Is(err, oracle.ErrNoBelief) {
-				t.Fatalf("observe on a closed instance: %v", err)
+			for what, err := range callAll(t, in.Observer, f.Questions[0]) {
+				if err == nil || errors.Is(err, oracle.ErrNoBelief) || errors.Is(err, oracle.ErrNothingDue) {
+					t.Errorf("%s on a closed instance: %v", what, err)
+				}
 			}
 		}},
 		{"an-unknown-instance-is-named", "the core opens an instance again when it is told that it is gone", func(t T, f Factory) {
@@ -211,7 +277,33 @@ func wantHandle(t T, f Factory, handle uint64, want error) {
 	if handle == OtherKindHandle && in.NoOtherKind {
 		t.Skipf("the plugin has no other kind")
 	}
-	if _, err := oracle.NewClient(in.Conn, handle).Observe(t.Context(), f.Questions[0]); !errors.Is(err, want) {
-		t.Errorf("observe: %v, want %v", err, want)
+	for what, err := range callAll(t, oracle.NewClient(in.Conn, handle), f.Questions[0]) {
+		if !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", what, err, want)
+		}
 	}
+}
+
+// callAll calls each method and returns what it fails with.
+func callAll(t T, o oracle.Observer, q oracle.Question) map[string]error {
+	errs := map[string]error{"believe": o.Believe(t.Context(), q.ID, oracle.Belief{Value: oracle.Yes})}
+	_, errs["observe"] = o.Observe(t.Context(), q)
+	_, errs["observations"] = o.Observations(t.Context())
+	_, errs["sign a ballot"] = o.SignBallot(t.Context(), q.ID)
+	return errs
+}
+
+// observation finds what is known of a question.
+func observation(t T, o oracle.Observer, id [32]byte) (oracle.Observation, bool) {
+	t.Helper()
+	list, err := o.Observations(t.Context())
+	if err != nil {
+		t.Fatalf("observations: %v", err)
+	}
+	for _, v := range list {
+		if v.Question == id {
+			return v, true
+		}
+	}
+	return oracle.Observation{}, false
 }

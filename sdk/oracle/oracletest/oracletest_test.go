@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,21 +20,31 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// book is an observer that knows some answers.
+// book is an observer that knows some answers, and notes what its operator says.
 type book struct {
 	closed atomic.Bool
-	wrong  func(ctx context.Context, q oracle.Question, b oracle.Belief, err error) (oracle.Belief, error)
+	mu     sync.Mutex
+	noted  []oracle.Observation
+	wrong
+}
+
+// wrong is what a broken observer does otherwise.
+type wrong struct {
+	observe func(ctx context.Context, q oracle.Question, b oracle.Belief, err error) (oracle.Belief, error)
+	believe func(b *oracle.Belief, err error) error
+	list    func([]oracle.Observation)
+	sign    func(b []byte, err error) ([]byte, error)
 }
 
 func (k *book) Observe(ctx context.Context, q oracle.Question) (oracle.Belief, error) {
-	b, err := k.observe(ctx, q)
-	if k.wrong != nil {
-		b, err = k.wrong(ctx, q, b, err)
+	b, err := k.look(ctx, q)
+	if k.observe != nil {
+		b, err = k.observe(ctx, q, b, err)
 	}
 	return b, err
 }
 
-func (k *book) observe(ctx context.Context, q oracle.Question) (oracle.Belief, error) {
+func (k *book) look(ctx context.Context, q oracle.Question) (oracle.Belief, error) {
 	if k.closed.Load() {
 		return oracle.Belief{}, oracle.ErrClosed
 	}
@@ -46,6 +57,52 @@ func (k *book) observe(ctx context.Context, q oracle.Question) (oracle.Belief, e
 	return oracle.Belief{}, fmt.Errorf("%w: it is not written", oracle.ErrNoBelief)
 }
 
+func (k *book) Believe(_ context.Context, id [32]byte, b oracle.Belief) error {
+	if k.closed.Load() {
+		return oracle.ErrClosed
+	}
+	var err error
+	if !b.Value.Valid() {
+		err = oracle.ErrInvalid
+	}
+	if k.believe != nil {
+		err = k.believe(&b, err)
+	}
+	if err != nil {
+		return err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.noted = slices.DeleteFunc(k.noted, func(o oracle.Observation) bool { return o.Question == id })
+	k.noted = slices.Insert(k.noted, 0, oracle.Observation{Question: id, State: oracle.ObservationBelieves, Value: &b.Value, Reason: b.Reason,
+		Source: "operator", At: time.UnixMilli(time.Now().UnixMilli())})
+	return nil
+}
+
+func (k *book) Observations(context.Context) ([]oracle.Observation, error) {
+	if k.closed.Load() {
+		return nil, oracle.ErrClosed
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	list := slices.Clone(k.noted)
+	if k.list != nil {
+		k.list(list)
+	}
+	return list, nil
+}
+
+func (k *book) SignBallot(context.Context, [32]byte) ([]byte, error) {
+	if k.closed.Load() {
+		return nil, oracle.ErrClosed
+	}
+	err := fmt.Errorf("%w: nothing is disputed", oracle.ErrNothingDue)
+	if k.sign != nil {
+		return k.sign(nil, err)
+	}
+	return nil, err
+}
+
 func (k *book) Close() error {
 	k.closed.Store(true)
 	return nil
@@ -56,68 +113,91 @@ var questions = []oracle.Question{
 	{ID: [32]byte{2}, Text: "Who knows?"},
 }
 
-func factory(wrong func(ctx context.Context, q oracle.Question, b oracle.Belief, err error) (oracle.Belief, error)) Factory {
+func factory(w wrong) Factory {
 	return Factory{Questions: questions, Open: func() (Instance, error) {
-		k := &book{wrong: wrong}
+		k := &book{wrong: w}
 		return Instance{Observer: k, Close: k.Close}, nil
 	}}
 }
 
-func TestBook(t *testing.T)       { Run(t, factory(nil)) }
-func TestBookRemote(t *testing.T) { Run(t, Remote(factory(nil))) }
-
-type wrong = func(ctx context.Context, q oracle.Question, b oracle.Belief, err error) (oracle.Belief, error)
+func TestBook(t *testing.T)       { Run(t, factory(wrong{})) }
+func TestBookRemote(t *testing.T) { Run(t, Remote(factory(wrong{}))) }
 
 var brokenObservers = map[string]func() wrong{
 	"answers-are-values": func() wrong {
-		return func(_ context.Context, q oracle.Question, b oracle.Belief, err error) (oracle.Belief, error) {
+		return wrong{observe: func(_ context.Context, q oracle.Question, b oracle.Belief, err error) (oracle.Belief, error) {
 			b.Value = 9
 			return b, err
-		}
+		}}
 	},
 	"no-answer-says-why": func() wrong {
-		return func(_ context.Context, q oracle.Question, b oracle.Belief, err error) (oracle.Belief, error) {
+		return wrong{observe: func(_ context.Context, q oracle.Question, b oracle.Belief, err error) (oracle.Belief, error) {
 			if errors.Is(err, oracle.ErrNoBelief) {
 				err = oracle.ErrNoBelief
 			}
 			return b, err
-		}
+		}}
 	},
 	"the-context-ends-it": func() wrong {
-		return func(ctx context.Context, q oracle.Question, b oracle.Belief, err error) (oracle.Belief, error) {
+		return wrong{observe: func(ctx context.Context, q oracle.Question, b oracle.Belief, err error) (oracle.Belief, error) {
 			if ctx.Err() != nil {
 				<-release
 			}
 			return b, err
-		}
+		}}
 	},
 	"concurrent-questions": func() wrong {
 		var mu sync.Mutex
 		asked := map[[32]byte]int{}
-		return func(_ context.Context, q oracle.Question, b oracle.Belief, err error) (oracle.Belief, error) {
+		return wrong{observe: func(_ context.Context, q oracle.Question, b oracle.Belief, err error) (oracle.Belief, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			if asked[q.ID]++; asked[q.ID] > 3 { // as if only three could be worked on at a time
 				return b, errors.New("busy")
 			}
 			return b, err
-		}
+		}}
 	},
 	"largest-question": func() wrong {
-		return func(_ context.Context, q oracle.Question, b oracle.Belief, err error) (oracle.Belief, error) {
+		return wrong{observe: func(_ context.Context, q oracle.Question, b oracle.Belief, err error) (oracle.Belief, error) {
 			if len(q.Text) > 500 {
 				err = errors.New("too long")
 			}
 			return b, err
-		}
+		}}
 	},
 	"closed-is-closed": func() wrong {
-		return func(_ context.Context, q oracle.Question, b oracle.Belief, err error) (oracle.Belief, error) {
+		return wrong{observe: func(_ context.Context, q oracle.Question, b oracle.Belief, err error) (oracle.Belief, error) {
 			if errors.Is(err, oracle.ErrClosed) {
 				err = nil
 			}
 			return b, err
-		}
+		}}
+	},
+	"the-operators-answer-is-kept": func() wrong {
+		return wrong{list: func(list []oracle.Observation) {
+			for i := range list {
+				list[i].Reason = "who knows"
+			}
+		}}
+	},
+	"no-nonsense-is-believed": func() wrong {
+		return wrong{believe: func(b *oracle.Belief, err error) error {
+			if err != nil {
+				b.Value = oracle.No
+			}
+			return nil
+		}}
+	},
+	"observations-are-in-order": func() wrong {
+		return wrong{list: func(list []oracle.Observation) {
+			for i := range list {
+				list[i].At = list[i].At.Add(time.Duration(i) * time.Hour)
+			}
+		}}
+	},
+	"no-ballot-says-why": func() wrong {
+		return wrong{sign: func([]byte, error) ([]byte, error) { return nil, oracle.ErrNothingDue }}
 	},
 }
 
@@ -152,7 +232,7 @@ func (r *record) Fatalf(format string, args ...any) {
 func TestEachCaseHasItsBrokenObserver(t *testing.T) {
 	for _, c := range Cases() {
 		t.Run(c.Name, func(t *testing.T) {
-			f := factory(nil)
+			f := factory(wrong{})
 			if b := brokenObservers[c.Name]; b != nil {
 				f = factory(b())
 				if c.Name == "the-context-ends-it" {

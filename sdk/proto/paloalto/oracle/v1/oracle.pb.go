@@ -28,6 +28,8 @@ const (
 	Error_ERROR_CLOSED      Error = 1
 	Error_ERROR_NO_BELIEF   Error = 2 // the observer has no answer, and says why
 	Error_ERROR_INVALID     Error = 3
+	Error_ERROR_COMMITTED   Error = 4 // this node has committed to another answer
+	Error_ERROR_NOTHING_DUE Error = 5 // no ballot of this node is due
 )
 
 // Enum value maps for Error.
@@ -37,12 +39,16 @@ var (
 		1: "ERROR_CLOSED",
 		2: "ERROR_NO_BELIEF",
 		3: "ERROR_INVALID",
+		4: "ERROR_COMMITTED",
+		5: "ERROR_NOTHING_DUE",
 	}
 	Error_value = map[string]int32{
 		"ERROR_UNSPECIFIED": 0,
 		"ERROR_CLOSED":      1,
 		"ERROR_NO_BELIEF":   2,
 		"ERROR_INVALID":     3,
+		"ERROR_COMMITTED":   4,
+		"ERROR_NOTHING_DUE": 5,
 	}
 )
 
@@ -193,6 +199,386 @@ func (x *ObserveResponse) GetReason() string {
 	return ""
 }
 
+type BelieveRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Instance      uint64                 `protobuf:"varint,1,opt,name=instance,proto3" json:"instance,omitempty"`
+	Question      []byte                 `protobuf:"bytes,2,opt,name=question,proto3" json:"question,omitempty"`
+	Value         uint32                 `protobuf:"varint,3,opt,name=value,proto3" json:"value,omitempty"`
+	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BelieveRequest) Reset() {
+	*x = BelieveRequest{}
+	mi := &file_paloalto_oracle_v1_oracle_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BelieveRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BelieveRequest) ProtoMessage() {}
+
+func (x *BelieveRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_oracle_v1_oracle_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BelieveRequest.ProtoReflect.Descriptor instead.
+func (*BelieveRequest) Descriptor() ([]byte, []int) {
+	return file_paloalto_oracle_v1_oracle_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *BelieveRequest) GetInstance() uint64 {
+	if x != nil {
+		return x.Instance
+	}
+	return 0
+}
+
+func (x *BelieveRequest) GetQuestion() []byte {
+	if x != nil {
+		return x.Question
+	}
+	return nil
+}
+
+func (x *BelieveRequest) GetValue() uint32 {
+	if x != nil {
+		return x.Value
+	}
+	return 0
+}
+
+func (x *BelieveRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type BelieveResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BelieveResponse) Reset() {
+	*x = BelieveResponse{}
+	mi := &file_paloalto_oracle_v1_oracle_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BelieveResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BelieveResponse) ProtoMessage() {}
+
+func (x *BelieveResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_oracle_v1_oracle_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BelieveResponse.ProtoReflect.Descriptor instead.
+func (*BelieveResponse) Descriptor() ([]byte, []int) {
+	return file_paloalto_oracle_v1_oracle_proto_rawDescGZIP(), []int{3}
+}
+
+type ObservationsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Instance      uint64                 `protobuf:"varint,1,opt,name=instance,proto3" json:"instance,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ObservationsRequest) Reset() {
+	*x = ObservationsRequest{}
+	mi := &file_paloalto_oracle_v1_oracle_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ObservationsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ObservationsRequest) ProtoMessage() {}
+
+func (x *ObservationsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_oracle_v1_oracle_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ObservationsRequest.ProtoReflect.Descriptor instead.
+func (*ObservationsRequest) Descriptor() ([]byte, []int) {
+	return file_paloalto_oracle_v1_oracle_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ObservationsRequest) GetInstance() uint64 {
+	if x != nil {
+		return x.Instance
+	}
+	return 0
+}
+
+type ObservationsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Observations  []*Observation         `protobuf:"bytes,1,rep,name=observations,proto3" json:"observations,omitempty"` // the latest change first, at most 256
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ObservationsResponse) Reset() {
+	*x = ObservationsResponse{}
+	mi := &file_paloalto_oracle_v1_oracle_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ObservationsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ObservationsResponse) ProtoMessage() {}
+
+func (x *ObservationsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_oracle_v1_oracle_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ObservationsResponse.ProtoReflect.Descriptor instead.
+func (*ObservationsResponse) Descriptor() ([]byte, []int) {
+	return file_paloalto_oracle_v1_oracle_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ObservationsResponse) GetObservations() []*Observation {
+	if x != nil {
+		return x.Observations
+	}
+	return nil
+}
+
+type Observation struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Question      []byte                 `protobuf:"bytes,1,opt,name=question,proto3" json:"question,omitempty"`
+	State         string                 `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"` // waiting, observing, believes, failed, committed, revealed
+	Value         *uint32                `protobuf:"varint,3,opt,name=value,proto3,oneof" json:"value,omitempty"`
+	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"` // at most 4 KiB
+	Source        string                 `protobuf:"bytes,5,opt,name=source,proto3" json:"source,omitempty"` // at most 256 bytes
+	Attempts      uint32                 `protobuf:"varint,6,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	AtUnixMs      int64                  `protobuf:"varint,7,opt,name=at_unix_ms,json=atUnixMs,proto3" json:"at_unix_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Observation) Reset() {
+	*x = Observation{}
+	mi := &file_paloalto_oracle_v1_oracle_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Observation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Observation) ProtoMessage() {}
+
+func (x *Observation) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_oracle_v1_oracle_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Observation.ProtoReflect.Descriptor instead.
+func (*Observation) Descriptor() ([]byte, []int) {
+	return file_paloalto_oracle_v1_oracle_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Observation) GetQuestion() []byte {
+	if x != nil {
+		return x.Question
+	}
+	return nil
+}
+
+func (x *Observation) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Observation) GetValue() uint32 {
+	if x != nil && x.Value != nil {
+		return *x.Value
+	}
+	return 0
+}
+
+func (x *Observation) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Observation) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *Observation) GetAttempts() uint32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *Observation) GetAtUnixMs() int64 {
+	if x != nil {
+		return x.AtUnixMs
+	}
+	return 0
+}
+
+type SignBallotRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Instance      uint64                 `protobuf:"varint,1,opt,name=instance,proto3" json:"instance,omitempty"`
+	Question      []byte                 `protobuf:"bytes,2,opt,name=question,proto3" json:"question,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignBallotRequest) Reset() {
+	*x = SignBallotRequest{}
+	mi := &file_paloalto_oracle_v1_oracle_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignBallotRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignBallotRequest) ProtoMessage() {}
+
+func (x *SignBallotRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_oracle_v1_oracle_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignBallotRequest.ProtoReflect.Descriptor instead.
+func (*SignBallotRequest) Descriptor() ([]byte, []int) {
+	return file_paloalto_oracle_v1_oracle_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *SignBallotRequest) GetInstance() uint64 {
+	if x != nil {
+		return x.Instance
+	}
+	return 0
+}
+
+func (x *SignBallotRequest) GetQuestion() []byte {
+	if x != nil {
+		return x.Question
+	}
+	return nil
+}
+
+type SignBallotResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Carried       []byte                 `protobuf:"bytes,1,opt,name=carried,proto3" json:"carried,omitempty"` // the body of an action "ballot"; at most 4 KiB
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignBallotResponse) Reset() {
+	*x = SignBallotResponse{}
+	mi := &file_paloalto_oracle_v1_oracle_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignBallotResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignBallotResponse) ProtoMessage() {}
+
+func (x *SignBallotResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_paloalto_oracle_v1_oracle_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignBallotResponse.ProtoReflect.Descriptor instead.
+func (*SignBallotResponse) Descriptor() ([]byte, []int) {
+	return file_paloalto_oracle_v1_oracle_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *SignBallotResponse) GetCarried() []byte {
+	if x != nil {
+		return x.Carried
+	}
+	return nil
+}
+
 var File_paloalto_oracle_v1_oracle_proto protoreflect.FileDescriptor
 
 const file_paloalto_oracle_v1_oracle_proto_rawDesc = "" +
@@ -205,14 +591,45 @@ const file_paloalto_oracle_v1_oracle_proto_rawDesc = "" +
 	"\asources\x18\x04 \x03(\tR\asources\"?\n" +
 	"\x0fObserveResponse\x12\x14\n" +
 	"\x05value\x18\x01 \x01(\rR\x05value\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason*X\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"v\n" +
+	"\x0eBelieveRequest\x12\x1a\n" +
+	"\binstance\x18\x01 \x01(\x04R\binstance\x12\x1a\n" +
+	"\bquestion\x18\x02 \x01(\fR\bquestion\x12\x14\n" +
+	"\x05value\x18\x03 \x01(\rR\x05value\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"\x11\n" +
+	"\x0fBelieveResponse\"1\n" +
+	"\x13ObservationsRequest\x12\x1a\n" +
+	"\binstance\x18\x01 \x01(\x04R\binstance\"[\n" +
+	"\x14ObservationsResponse\x12C\n" +
+	"\fobservations\x18\x01 \x03(\v2\x1f.paloalto.oracle.v1.ObservationR\fobservations\"\xce\x01\n" +
+	"\vObservation\x12\x1a\n" +
+	"\bquestion\x18\x01 \x01(\fR\bquestion\x12\x14\n" +
+	"\x05state\x18\x02 \x01(\tR\x05state\x12\x19\n" +
+	"\x05value\x18\x03 \x01(\rH\x00R\x05value\x88\x01\x01\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x16\n" +
+	"\x06source\x18\x05 \x01(\tR\x06source\x12\x1a\n" +
+	"\battempts\x18\x06 \x01(\rR\battempts\x12\x1c\n" +
+	"\n" +
+	"at_unix_ms\x18\a \x01(\x03R\batUnixMsB\b\n" +
+	"\x06_value\"K\n" +
+	"\x11SignBallotRequest\x12\x1a\n" +
+	"\binstance\x18\x01 \x01(\x04R\binstance\x12\x1a\n" +
+	"\bquestion\x18\x02 \x01(\fR\bquestion\".\n" +
+	"\x12SignBallotResponse\x12\x18\n" +
+	"\acarried\x18\x01 \x01(\fR\acarried*\x84\x01\n" +
 	"\x05Error\x12\x15\n" +
 	"\x11ERROR_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fERROR_CLOSED\x10\x01\x12\x13\n" +
 	"\x0fERROR_NO_BELIEF\x10\x02\x12\x11\n" +
-	"\rERROR_INVALID\x10\x032c\n" +
+	"\rERROR_INVALID\x10\x03\x12\x13\n" +
+	"\x0fERROR_COMMITTED\x10\x04\x12\x15\n" +
+	"\x11ERROR_NOTHING_DUE\x10\x052\xf7\x02\n" +
 	"\rOracleService\x12R\n" +
-	"\aObserve\x12\".paloalto.oracle.v1.ObserveRequest\x1a#.paloalto.oracle.v1.ObserveResponseBJZHgithub.com/paloalto-chain/paloalto/sdk/proto/paloalto/oracle/v1;oraclev1b\x06proto3"
+	"\aObserve\x12\".paloalto.oracle.v1.ObserveRequest\x1a#.paloalto.oracle.v1.ObserveResponse\x12R\n" +
+	"\aBelieve\x12\".paloalto.oracle.v1.BelieveRequest\x1a#.paloalto.oracle.v1.BelieveResponse\x12a\n" +
+	"\fObservations\x12'.paloalto.oracle.v1.ObservationsRequest\x1a(.paloalto.oracle.v1.ObservationsResponse\x12[\n" +
+	"\n" +
+	"SignBallot\x12%.paloalto.oracle.v1.SignBallotRequest\x1a&.paloalto.oracle.v1.SignBallotResponseBJZHgithub.com/paloalto-chain/paloalto/sdk/proto/paloalto/oracle/v1;oraclev1b\x06proto3"
 
 var (
 	file_paloalto_oracle_v1_oracle_proto_rawDescOnce sync.Once
@@ -227,20 +644,34 @@ func file_paloalto_oracle_v1_oracle_proto_rawDescGZIP() []byte {
 }
 
 var file_paloalto_oracle_v1_oracle_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_paloalto_oracle_v1_oracle_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_paloalto_oracle_v1_oracle_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_paloalto_oracle_v1_oracle_proto_goTypes = []any{
-	(Error)(0),              // 0: paloalto.oracle.v1.Error
-	(*ObserveRequest)(nil),  // 1: paloalto.oracle.v1.ObserveRequest
-	(*ObserveResponse)(nil), // 2: paloalto.oracle.v1.ObserveResponse
+	(Error)(0),                   // 0: paloalto.oracle.v1.Error
+	(*ObserveRequest)(nil),       // 1: paloalto.oracle.v1.ObserveRequest
+	(*ObserveResponse)(nil),      // 2: paloalto.oracle.v1.ObserveResponse
+	(*BelieveRequest)(nil),       // 3: paloalto.oracle.v1.BelieveRequest
+	(*BelieveResponse)(nil),      // 4: paloalto.oracle.v1.BelieveResponse
+	(*ObservationsRequest)(nil),  // 5: paloalto.oracle.v1.ObservationsRequest
+	(*ObservationsResponse)(nil), // 6: paloalto.oracle.v1.ObservationsResponse
+	(*Observation)(nil),          // 7: paloalto.oracle.v1.Observation
+	(*SignBallotRequest)(nil),    // 8: paloalto.oracle.v1.SignBallotRequest
+	(*SignBallotResponse)(nil),   // 9: paloalto.oracle.v1.SignBallotResponse
 }
 var file_paloalto_oracle_v1_oracle_proto_depIdxs = []int32{
-	1, // 0: paloalto.oracle.v1.OracleService.Observe:input_type -> paloalto.oracle.v1.ObserveRequest
-	2, // 1: paloalto.oracle.v1.OracleService.Observe:output_type -> paloalto.oracle.v1.ObserveResponse
-	1, // [1:2] is the sub-list for method output_type
-	0, // [0:1] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	7, // 0: paloalto.oracle.v1.ObservationsResponse.observations:type_name -> paloalto.oracle.v1.Observation
+	1, // 1: paloalto.oracle.v1.OracleService.Observe:input_type -> paloalto.oracle.v1.ObserveRequest
+	3, // 2: paloalto.oracle.v1.OracleService.Believe:input_type -> paloalto.oracle.v1.BelieveRequest
+	5, // 3: paloalto.oracle.v1.OracleService.Observations:input_type -> paloalto.oracle.v1.ObservationsRequest
+	8, // 4: paloalto.oracle.v1.OracleService.SignBallot:input_type -> paloalto.oracle.v1.SignBallotRequest
+	2, // 5: paloalto.oracle.v1.OracleService.Observe:output_type -> paloalto.oracle.v1.ObserveResponse
+	4, // 6: paloalto.oracle.v1.OracleService.Believe:output_type -> paloalto.oracle.v1.BelieveResponse
+	6, // 7: paloalto.oracle.v1.OracleService.Observations:output_type -> paloalto.oracle.v1.ObservationsResponse
+	9, // 8: paloalto.oracle.v1.OracleService.SignBallot:output_type -> paloalto.oracle.v1.SignBallotResponse
+	5, // [5:9] is the sub-list for method output_type
+	1, // [1:5] is the sub-list for method input_type
+	1, // [1:1] is the sub-list for extension type_name
+	1, // [1:1] is the sub-list for extension extendee
+	0, // [0:1] is the sub-list for field type_name
 }
 
 func init() { file_paloalto_oracle_v1_oracle_proto_init() }
@@ -248,13 +679,14 @@ func file_paloalto_oracle_v1_oracle_proto_init() {
 	if File_paloalto_oracle_v1_oracle_proto != nil {
 		return
 	}
+	file_paloalto_oracle_v1_oracle_proto_msgTypes[6].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_paloalto_oracle_v1_oracle_proto_rawDesc), len(file_paloalto_oracle_v1_oracle_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   2,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

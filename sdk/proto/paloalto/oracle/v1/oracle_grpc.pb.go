@@ -19,7 +19,10 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	OracleService_Observe_FullMethodName = "/paloalto.oracle.v1.OracleService/Observe"
+	OracleService_Observe_FullMethodName      = "/paloalto.oracle.v1.OracleService/Observe"
+	OracleService_Believe_FullMethodName      = "/paloalto.oracle.v1.OracleService/Believe"
+	OracleService_Observations_FullMethodName = "/paloalto.oracle.v1.OracleService/Observations"
+	OracleService_SignBallot_FullMethodName   = "/paloalto.oracle.v1.OracleService/SignBallot"
 )
 
 // OracleServiceClient is the client API for OracleService service.
@@ -30,6 +33,9 @@ const (
 // module face (ModuleService).
 type OracleServiceClient interface {
 	Observe(ctx context.Context, in *ObserveRequest, opts ...grpc.CallOption) (*ObserveResponse, error)
+	Believe(ctx context.Context, in *BelieveRequest, opts ...grpc.CallOption) (*BelieveResponse, error)
+	Observations(ctx context.Context, in *ObservationsRequest, opts ...grpc.CallOption) (*ObservationsResponse, error)
+	SignBallot(ctx context.Context, in *SignBallotRequest, opts ...grpc.CallOption) (*SignBallotResponse, error)
 }
 
 type oracleServiceClient struct {
@@ -50,6 +56,36 @@ func (c *oracleServiceClient) Observe(ctx context.Context, in *ObserveRequest, o
 	return out, nil
 }
 
+func (c *oracleServiceClient) Believe(ctx context.Context, in *BelieveRequest, opts ...grpc.CallOption) (*BelieveResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(BelieveResponse)
+	err := c.cc.Invoke(ctx, OracleService_Believe_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *oracleServiceClient) Observations(ctx context.Context, in *ObservationsRequest, opts ...grpc.CallOption) (*ObservationsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ObservationsResponse)
+	err := c.cc.Invoke(ctx, OracleService_Observations_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *oracleServiceClient) SignBallot(ctx context.Context, in *SignBallotRequest, opts ...grpc.CallOption) (*SignBallotResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SignBallotResponse)
+	err := c.cc.Invoke(ctx, OracleService_SignBallot_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // OracleServiceServer is the server API for OracleService service.
 // All implementations must embed UnimplementedOracleServiceServer
 // for forward compatibility.
@@ -58,6 +94,9 @@ func (c *oracleServiceClient) Observe(ctx context.Context, in *ObserveRequest, o
 // module face (ModuleService).
 type OracleServiceServer interface {
 	Observe(context.Context, *ObserveRequest) (*ObserveResponse, error)
+	Believe(context.Context, *BelieveRequest) (*BelieveResponse, error)
+	Observations(context.Context, *ObservationsRequest) (*ObservationsResponse, error)
+	SignBallot(context.Context, *SignBallotRequest) (*SignBallotResponse, error)
 	mustEmbedUnimplementedOracleServiceServer()
 }
 
@@ -70,6 +109,15 @@ type UnimplementedOracleServiceServer struct{}
 
 func (UnimplementedOracleServiceServer) Observe(context.Context, *ObserveRequest) (*ObserveResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Observe not implemented")
+}
+func (UnimplementedOracleServiceServer) Believe(context.Context, *BelieveRequest) (*BelieveResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Believe not implemented")
+}
+func (UnimplementedOracleServiceServer) Observations(context.Context, *ObservationsRequest) (*ObservationsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Observations not implemented")
+}
+func (UnimplementedOracleServiceServer) SignBallot(context.Context, *SignBallotRequest) (*SignBallotResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SignBallot not implemented")
 }
 func (UnimplementedOracleServiceServer) mustEmbedUnimplementedOracleServiceServer() {}
 func (UnimplementedOracleServiceServer) testEmbeddedByValue()                       {}
@@ -110,6 +158,60 @@ func _OracleService_Observe_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OracleService_Believe_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(BelieveRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OracleServiceServer).Believe(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OracleService_Believe_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OracleServiceServer).Believe(ctx, req.(*BelieveRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OracleService_Observations_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ObservationsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OracleServiceServer).Observations(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OracleService_Observations_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OracleServiceServer).Observations(ctx, req.(*ObservationsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OracleService_SignBallot_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SignBallotRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OracleServiceServer).SignBallot(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OracleService_SignBallot_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OracleServiceServer).SignBallot(ctx, req.(*SignBallotRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // OracleService_ServiceDesc is the grpc.ServiceDesc for OracleService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -120,6 +222,18 @@ var OracleService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Observe",
 			Handler:    _OracleService_Observe_Handler,
+		},
+		{
+			MethodName: "Believe",
+			Handler:    _OracleService_Believe_Handler,
+		},
+		{
+			MethodName: "Observations",
+			Handler:    _OracleService_Observations_Handler,
+		},
+		{
+			MethodName: "SignBallot",
+			Handler:    _OracleService_SignBallot_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
