@@ -1,186 +1,184 @@
 package main
 
 import (
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/paloalto-chain/paloalto/api"
 	"github.com/paloalto-chain/paloalto/client"
 	"github.com/paloalto-chain/paloalto/sdk/oracle"
 	"github.com/paloalto-chain/paloalto/sdk/types"
 )
 
-const oracleModule = "oracle"
-
 func (a *app) oracleCmd() *cobra.Command {
-	c := &cobra.Command{Use: "oracle", Short: "Ask questions and answer them",
+	c := &cobra.Command{Use: "oracle", Short: "Ask questions, answer them, and decide what is disputed",
 		Example: "  alto oracle ask \"Did it rain in Oslo on May 1?\" --from community --answer-by 48h\n  alto oracle answer ID YES --from community\n  alto oracle show ID"}
-	c.AddCommand(a.oracleAskCmd(), a.oracleAnswerCmd(), a.oracleShowCmd())
+	c.AddCommand(a.oracleAskCmd(), a.oracleAnswerCmd(), a.oracleCounterCmd(), a.oracleCloseCmd(), a.oracleShowCmd(), a.oracleListCmd(),
+		a.oracleWatchCmd(), a.oracleBallotCmd(), a.oracleHistoryCmd(), a.oracleTermsCmd())
 	return c
 }
 
-func (a *app) oracleAskCmd() *cobra.Command {
-	var o sending
-	var sources []string
-	var open, by time.Duration
-	var first string
-	c := &cobra.Command{
-		Use: "ask QUESTION --from NAME --answer-by DURATION", Short: "Ask a yes/no question",
-		Long: "Asks a question that YES or NO answers, and deposits for its timetable. The deposit comes back when an answer is final.",
-		Example: "  alto oracle ask \"Did it rain in Oslo on May 1?\" --from community --answer-by 48h\n  alto oracle ask \"…\" --from community --answer-by 24h --source https://example.org\n" +
-			"  alto oracle ask \"…\" --from community --answer-by 24h --answer YES",
-		Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			if by <= 0 {
-				return coded(exitUsage, errors.New("--answer-by DURATION is missing: by when an answer is expected, from now"))
-			}
-			s, tx, err := a.send(c.Context(), &o, oracleModule, func(s *session, ref *client.Reference, _ types.AccountID) ([]types.Action, error) {
-				terms, err := oracleTerms(c, s)
-				if err != nil {
-					return nil, err
-				}
-				tick := time.Duration(terms.TickNs)
-				q := oracle.Ask{Text: args[0], Sources: sources, AnswerBy: ref.Clock + oracle.Ticks(by, tick)}
-				if open > 0 {
-					q.Open = ref.Clock + oracle.Ticks(open, tick)
-				}
-				if first != "" {
-					v, err := oracle.ParseValue(strings.ToUpper(first))
-					if err != nil {
-						return nil, coded(exitUsage, err)
-					}
-					q.First = &v
-				}
-				deposit, err := terms.Deposit(ref.Clock, q.AnswerBy)
-				if err != nil {
-					return nil, coded(exitUsage, err)
-				}
-				a.progress("the deposit is %s %s", amountText(deposit), ref.Params.Token)
-				return []types.Action{{Name: oracle.ActionAsk, Body: q.Encode(), MaxSpend: deposit}}, nil
-			})
-			if err != nil || tx.Receipt == nil {
-				return a.sent(s, tx, err)
-			}
-			var ev oracle.AskedEvent
-			for _, e := range tx.Receipt.Events {
-				if e.Module == oracleModule && e.Name == oracle.EventAsked {
-					if err := json.Unmarshal(e.Data, &ev); err != nil {
-						return err
-					}
-				}
-			}
-			return a.print(struct {
-				Question    types.Hash `json:"question"`
-				Transaction types.TxID `json:"transaction"`
-				Deposit     uint64     `json:"deposit,string"`
-				AnswerBy    uint64     `json:"answer_by"`
-			}{ev.Question, tx.ID, ev.Deposit, ev.AnswerBy}, func() {
-				fmt.Fprintf(a.out, "question %s\n", ev.Question)
-				if first == "" {
-					fmt.Fprintf(a.out, "  `alto oracle answer %s YES --from %s` answers it\n", ev.Question, o.from)
-				}
-			})
-		},
-	}
-	sendFlags(c, &o)
-	c.Flags().StringArrayVar(&sources, "source", nil, "where the truth can be read; may be repeated")
-	c.Flags().DurationVar(&open, "open", 0, "from when on it may be answered, from now (default: now)")
-	c.Flags().DurationVar(&by, "answer-by", 0, "by when an answer is expected, from now")
-	c.Flags().StringVar(&first, "answer", "", "answer it at once: YES, NO, INVALID or TOO_EARLY")
-	return c
+// oracleSession is a chain's oracle at a node that answers.
+type oracleSession struct {
+	*session
+	ref   *client.Reference
+	terms oracle.Terms
+	chainClock
 }
 
-func oracleTerms(c *cobra.Command, s *session) (oracle.Terms, error) {
-	var t oracle.Terms
-	b, _, err := s.Query(c.Context(), s.chain, oracleModule, oracle.PathTerms, nil)
-	if err == nil {
-		err = json.Unmarshal(b, &t)
+// openOracle finds a node that answers, and its chain's oracle. The caller closes it.
+func (a *app) openOracle(ctx context.Context, t target) (*oracleSession, error) {
+	s, err := a.connect(ctx, t)
+	if err != nil {
+		return nil, err
 	}
-	if err == nil {
-		err = t.Validate()
+	o, err := oracleAt(ctx, s)
+	if err != nil {
+		s.Close()
 	}
-	return t, err
+	return o, err
 }
 
-func oracleQuestion(c *cobra.Command, s *session, id types.Hash) (oracle.View, error) {
-	var v oracle.View
-	b, _, err := s.Query(c.Context(), s.chain, oracleModule, oracle.PathQuestion+id.String(), nil)
-	if err == nil {
-		err = json.Unmarshal(b, &v)
+func oracleAt(ctx context.Context, s *session) (*oracleSession, error) {
+	terms, err := s.OracleTerms(ctx, s.chain)
+	if err != nil {
+		return nil, oracleHint(err, "", s.chain)
+	}
+	ref, err := s.Reference(ctx, s.chain)
+	if err != nil {
+		return nil, err
+	}
+	return &oracleSession{s, ref, terms, newChainClock(ref, terms)}, nil
+}
+
+// question returns how a question stands, and the height as of which.
+func (o *oracleSession) question(ctx context.Context, id types.Hash) (oracle.View, uint64, error) {
+	v, height, err := o.Question(ctx, o.chain, id)
+	switch client.Name(err) {
+	case "ErrUnknownQuestion", "ErrUnknownPath":
+		err = coded(exitFailed, fmt.Errorf("chain %s has no question %s, as node %s knows it at height %d; `alto oracle list` shows those that there are",
+			o.chain, id, o.node, o.ref.Height))
+	}
+	return v, height, err
+}
+
+// money is an amount with its unit.
+func (o *oracleSession) money(v uint64) string { return amountText(v) + " " + o.ref.Params.Token }
+
+// questionArg reads the id of a question.
+func questionArg(text string) (types.Hash, error) {
+	id, err := types.ParseHash(text)
+	if err != nil {
+		err = coded(exitUsage, fmt.Errorf("question %q: its id has 64 hexadecimal digits; `alto oracle list` shows the questions of a chain", text))
+	}
+	return id, err
+}
+
+// valueArg reads an answer, in capitals or not.
+func valueArg(text string) (oracle.Value, error) {
+	v, err := oracle.ParseValue(strings.ToUpper(strings.ReplaceAll(text, "-", "_")))
+	if err != nil {
+		var names []string
+		for _, x := range []oracle.Value{oracle.Yes, oracle.No, oracle.Invalid, oracle.TooEarly} {
+			names = append(names, x.String())
+		}
+		err = coded(exitUsage, fmt.Errorf("answer %q: it is YES, NO, INVALID (the question cannot be answered) or TOO_EARLY (not yet)%s", text,
+			didYouMean(strings.ToUpper(text), names)))
 	}
 	return v, err
 }
 
-func (a *app) oracleAnswerCmd() *cobra.Command {
-	var o sending
-	c := &cobra.Command{
-		Use: "answer ID VALUE --from NAME", Short: "Answer a question",
-		Long: "Answers a question with YES, NO, INVALID or TOO_EARLY. The asker answers for free in its own window; anyone else, and the asker later, with\n" +
-			"a bond as large as the deposit. The answer is final if nobody contradicts it.",
-		Example: "  alto oracle answer 9c1f… YES --from community\n  alto oracle answer 9c1f… NO --from consultants\n  alto oracle show 9c1f…", Args: cobra.ExactArgs(2),
-		RunE: func(c *cobra.Command, args []string) error {
-			id, err := types.ParseHash(args[0])
-			if err != nil {
-				return coded(exitUsage, err)
-			}
-			value, err := oracle.ParseValue(strings.ToUpper(args[1]))
-			if err != nil {
-				return coded(exitUsage, err)
-			}
-			s, tx, err := a.send(c.Context(), &o, oracleModule, func(s *session, ref *client.Reference, self types.AccountID) ([]types.Action, error) {
-				q, err := oracleQuestion(c, s, id)
-				if err != nil {
-					return nil, err
-				}
-				bond := q.Deposit
-				if q.Asker == self && ref.Clock < q.AskerUntil {
-					bond = 0
-				}
-				return []types.Action{{Name: oracle.ActionAnswer, Body: oracle.Answer{ID: id, Value: value}.Encode(), MaxSpend: bond}}, nil
-			})
-			return a.sent(s, tx, err)
-		},
+// sendOracle sends one action of the oracle. What it does is made from the chain's terms and the sender's account.
+func (a *app) sendOracle(c *cobra.Command, o *sending, action func(*oracleSession, types.AccountID) (types.Action, error)) (*oracleSession, api.Tx, error) {
+	var at *oracleSession
+	s, tx, err := a.send(c.Context(), o, oracle.ModuleName, func(s *session, _ *client.Reference, self types.AccountID) ([]types.Action, error) {
+		var err error
+		if at, err = oracleAt(c.Context(), s); err != nil {
+			return nil, err
+		}
+		act, err := action(at, self)
+		return []types.Action{act}, err
+	})
+	chain := o.chain
+	if s != nil {
+		chain = s.chain
 	}
-	sendFlags(c, &o)
-	return c
+	status := ""
+	if tx.Receipt != nil {
+		status = tx.Receipt.Status
+	}
+	return at, tx, oracleHint(err, status, chain)
 }
 
-func (a *app) oracleShowCmd() *cobra.Command {
-	var t target
-	c := &cobra.Command{
-		Use: "show ID", Short: "Show a question", Long: "Shows where a question stands, its answers, and when it closes by itself.",
-		Example: "  alto oracle show 9c1f…\n  alto oracle show 9c1f… --node node-2\n  alto oracle show 9c1f… -o json", Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			id, err := types.ParseHash(args[0])
-			if err != nil {
-				return coded(exitUsage, err)
-			}
-			s, err := a.connect(c.Context(), t)
-			if err != nil {
-				return err
-			}
-			defer s.Close()
-			v, err := oracleQuestion(c, s, id)
-			if err != nil {
-				return err
-			}
-			return a.print(v, func() {
-				fmt.Fprintf(a.out, "question %s\n  %s\n  state    %s\n  asker    %s\n  deposit  %s\n", v.ID, v.Text, v.State, v.Asker, amountText(v.Deposit))
-				for _, g := range v.Answers {
-					fmt.Fprintf(a.out, "  answer   %s by %s at clock %d\n", g.Value, g.Account, g.Clock)
-				}
-				if v.Result != nil {
-					fmt.Fprintf(a.out, "  result   %s\n", *v.Result)
-				} else if v.DueAt > 0 {
-					fmt.Fprintf(a.out, "  closes   at clock %d, unless something happens before\n", v.DueAt)
-				}
-			})
-		},
+// sentOracle prints what became of a transaction of the oracle, and what comes next if it has done what it was for.
+func (a *app) sentOracle(o *oracleSession, tx api.Tx, err error, next func()) error {
+	if o == nil {
+		return err
 	}
-	targetFlags(c, &t)
-	return c
+	if err = a.sent(o.session, tx, err); err == nil && tx.Receipt != nil && next != nil {
+		next()
+	}
+	return err
+}
+
+// afford refuses what the sender cannot pay before it costs a fee.
+func (o *oracleSession) afford(ctx context.Context, self types.AccountID, from, what string, amount uint64) error {
+	if amount == 0 {
+		return nil
+	}
+	acc, err := o.Account(ctx, o.chain, self)
+	if err != nil {
+		return err
+	}
+	if acc.Free < amount {
+		return coded(exitFailed, fmt.Errorf("the %s is %s, and %s has %s free on chain %s; `alto account show %s` tells what is locked",
+			what, o.money(amount), from, o.money(acc.Free), o.chain, from))
+	}
+	return nil
+}
+
+// oracleHints say what to do about an error of the oracle.
+var oracleHints = map[oracle.RuleError]string{
+	oracle.ErrWindow:          "it is not the time for that, or not any more: `alto oracle show ID` tells what can be done now",
+	oracle.ErrBondTooSmall:    "the bond is as large as the question's deposit, which `alto oracle show ID` tells; `alto oracle terms` has the price of a new question",
+	oracle.ErrSameAnswer:      "to contradict an answer, name another value than it has",
+	oracle.ErrNotInSnapshot:   "only those who were producers when the answer was contradicted have a ballot; `alto oracle show ID` lists them",
+	oracle.ErrDoubleCommit:    "this producer's ballot is on the chain already and cannot be changed",
+	oracle.ErrRevealMismatch:  "a ballot must reveal the very value and salt that were committed to",
+	oracle.ErrFinal:           "the question is over: `alto oracle show ID` has its result",
+	oracle.ErrAnswered:        "it has an answer: `alto oracle counter ID VALUE --from NAME` contradicts it while that is possible",
+	oracle.ErrCountered:       "the producers decide now; `alto oracle show ID` tells how it stands",
+	oracle.ErrBadSignature:    "the ballot was signed for another chain, or was changed on its way; `alto oracle ballot ID --sign --node NAME` makes a new one",
+	oracle.ErrUnknownQuestion: "`alto oracle list` shows the questions that there are",
+	oracle.ErrTimetable:       "--answer-by lies after --open and at most 365 days ahead",
+	oracle.ErrOutOfGas:        "leave --gas out, so that it covers what the action needs",
+	oracle.ErrMalformed:       "the command and the chain's oracle do not have the same rules: `alto version` and `alto chain show` tell which",
+	oracle.ErrUnknownAction:   "the command and the chain's oracle do not have the same rules: `alto version` and `alto chain show` tell which",
+	oracle.ErrExists:          "ask again: the question gets another id",
+	"ErrBlockFull":            "try again: it is for a later block",
+}
+
+// oracleHint adds what to do to an error of the oracle. status is that of a receipt, or empty.
+func oracleHint(err error, status, chain string) error {
+	if err == nil {
+		return nil
+	}
+	if r := oracle.RuleError(""); status == "" && errors.As(err, &r) {
+		return err // refused before it was sent, with what to do
+	}
+	name := client.Name(err)
+	if status != "" {
+		name = status
+	}
+	if h := oracleHints[oracle.RuleError(name)]; h != "" {
+		return fmt.Errorf("%w; %s", err, h)
+	}
+	if name == "ErrUnknownModule" || errors.Is(err, api.ErrNoOracle) {
+		return coded(exitConfig, fmt.Errorf("chain %s has no oracle: %w; a new chain gets one from a line `oracle \"prophecy\" {}` in its spec", chain, err))
+	}
+	return err
 }

@@ -36,6 +36,7 @@ func TestMain(m *testing.M) {
 //	eventually COMMAND…   runs it again and again until it succeeds, for at most 20 s
 //	fetch URL FILE [REGEXP] writes what a GET answers to a file, for at most 20 s again and again until it matches
 //	unruly NAME           makes a misbehaving plugin of that name in the current folder; see internal/testplugins/unruly
+//	example NAME          builds the plugin examples/plugins/NAME, a Go module of its own, into the current folder
 func TestScript(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("testdata", "script", "*.txtar"))
 	if err != nil || len(files) == 0 {
@@ -62,7 +63,7 @@ func scriptParams(t *testing.T) testscript.Params {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": cmdExits, "capture": cmdCapture, "eventually": cmdEventually, "unruly": cmdUnruly,
-			"fetch": cmdFetch},
+			"fetch": cmdFetch, "example": cmdExample},
 	}
 }
 
@@ -183,6 +184,19 @@ func cmdUnruly(ts *testscript.TestScript, neg bool, args []string) {
 	b, err := buildUnruly()
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o700))
+}
+
+func cmdExample(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: example NAME")
+	}
+	folder, err := filepath.Abs(filepath.Join("..", "..", "examples", "plugins", args[0]))
+	ts.Check(err)
+	build := exec.Command("go", "build", "-o", ts.MkAbs(args[0]), ".")
+	build.Dir = folder
+	if out, err := build.CombinedOutput(); err != nil {
+		ts.Fatalf("build the example %s: %v\n%s", args[0], err, out)
+	}
 }
 
 // TestHelp checks what the help of every command must have: a short line, a long text for verbs, and three examples that name

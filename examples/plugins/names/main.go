@@ -1,12 +1,18 @@
-// Command names is a plugin of kind module: first come, first served names. Transactions claim a name; queries tell whose it is.
+// Command names is a plugin of kind module: first come, first served names. Whoever claims one can keep a note with it that
+// nobody else is shown, give it to somebody, or give it up. Bodies of actions are text, so that they can be typed:
+//
+//	claim     alice                for a deposit, which lies in escrow with the name
+//	note      alice=what I like    at most 256 bytes
+//	transfer  alice=alto1…         without the note; the deposit goes with the name
+//	release   alice                and the deposit goes back to the owner
 package main
 
 import (
+	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"strings"
+	"strconv"
 
 	"github.com/paloalto-chain/paloalto/sdk"
 	"github.com/paloalto-chain/paloalto/sdk/module"
@@ -16,89 +22,106 @@ import (
 
 func main() { sdk.Serve(names{}) }
 
-// names is the plugin, and its only instance: it holds nothing, so one serves every chain.
-type names struct{}
+// names is the plugin, and, with the settings of a chain, an instance of it.
+type names struct{ deposit uint64 }
 
 func (names) Describe() plugin.Info {
-	return plugin.Info{Name: "names", Version: "0.1.0", API: plugin.API, Kinds: []plugin.KindInfo{{Kind: plugin.Module, Rules: []string{"1"}}}}
+	return plugin.Info{Name: "names", Version: "0.2.0", API: plugin.API, Kinds: []plugin.KindInfo{{
+		Kind: plugin.Module, Rules: []string{"2"},
+		Exports: []string{"n/"}, // other modules may read whose a name is
+		Schema: plugin.Schema{Attributes: []plugin.Attribute{
+			{Name: "deposit", Type: plugin.Amount, Default: "0", ConsensusCritical: true, Description: "what a claim puts into escrow until the name is given up"},
+		}},
+	}}}
 }
 
-func (n names) Open(context.Context, plugin.Host, plugin.OpenRequest) (any, error) { return n, nil }
-
-// gas of a claim. It must be the same everywhere; the core charges at least one for each byte of the transaction.
-const gas = 2_000
-
-// item is where a name lies: anywhere in the state, so that claims spread over it.
-func item(name []byte) module.Item {
-	h := sha256.Sum256(name)
-	return module.Item{Place: types.Place(h[:8]), Key: string(name)}
-}
-
-// wrong names what is wrong with a transaction whatever the state is; "" if nothing. Check and Execute ask alike.
-func wrong(t *module.Tx) string {
-	switch {
-	case len(t.Actions) != 1 || t.Actions[0].Name != "claim":
-		return "ErrUnknownAction"
-	case len(t.Actions[0].Body) == 0 || len(t.Actions[0].Body) > 32:
-		return "ErrBadName"
-	case t.MaxGas < gas:
-		return module.ErrOutOfGas
+func (names) Open(_ context.Context, _ plugin.Host, req plugin.OpenRequest) (any, error) {
+	var cfg struct {
+		Deposit json.Number `json:"deposit"`
 	}
-	return ""
+	dec := json.NewDecoder(bytes.NewReader(req.Config))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&cfg); err != nil {
+		return nil, fmt.Errorf("names: settings: %w: %w", plugin.ErrBadConfig, err)
+	}
+	deposit, err := strconv.ParseUint(cfg.Deposit.String(), 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("names: deposit %q: %w: %w", cfg.Deposit, plugin.ErrBadConfig, err)
+	}
+	return names{deposit}, nil
 }
 
 // Check says which transactions are well formed, and what they will read.
-func (names) Check(_ context.Context, txs []module.Tx) ([]module.TxCheck, error) {
+func (n names) Check(_ context.Context, txs []module.Tx) ([]module.TxCheck, error) {
 	out := make([]module.TxCheck, len(txs))
 	for i := range txs {
-		if out[i].Error = wrong(&txs[i]); out[i].Error == "" {
-			out[i] = module.TxCheck{Reads: []module.Item{item(txs[i].Actions[0].Body)}, Gas: gas}
+		a, wrong := parse(&txs[i])
+		if out[i].Error = wrong; wrong == "" {
+			out[i] = module.TxCheck{Reads: []module.Item{owned(a.name), noted(a.name)}, Gas: gas}
 		}
 	}
 	return out, nil
 }
 
-// Execute computes a block. The values that Check asked for have come with it; what the block changes itself is kept in taken.
-func (names) Execute(_ context.Context, b *module.Block, _ module.Reader) (*module.Outcome, error) {
-	taken := map[module.Item]bool{}
+// Execute computes a block. The values that Check asked for have come with it; what the block changes itself is kept in now, as
+// the state is shown as it was at the start of the block.
+func (n names) Execute(_ context.Context, b *module.Block, _ module.Reader) (*module.Outcome, error) {
+	now := map[module.Item][]byte{}
 	for _, v := range b.Values {
-		taken[v.Item] = v.Data != nil
+		now[v.Item] = v.Data
 	}
 	out := &module.Outcome{Txs: make([]module.Result, len(b.Txs))}
 	for i := range b.Txs {
 		t, res := &b.Txs[i], &out.Txs[i]
-		if res.Gas = min(gas, t.MaxGas); wrong(t) != "" {
-			res.Error = wrong(t)
-			continue
+		a, wrong := parse(t) // again: a block may hold what this node has never checked
+		if wrong == "" {
+			*res = n.do(t, a, now)
+		} else {
+			res.Error = wrong
 		}
-		it := item(t.Actions[0].Body)
-		if taken[it] {
-			res.Error = "ErrTaken"
-			continue
+		res.Gas = min(gas, t.MaxGas)
+		for _, w := range res.Writes {
+			now[w.Item] = w.Data
 		}
-		taken[it] = true
-		res.Writes = []module.Write{{Item: it, Data: t.Account[:]}}
 	}
 	return out, nil
 }
 
-// Query answers "owner/NAME" with the account that has claimed the name, or null.
-func (names) Query(ctx context.Context, q module.Query, r module.Reader) (module.Answer, error) {
-	name, ok := strings.CutPrefix(q.Path, "owner/")
-	if !ok || name == "" || len(name) > 32 {
-		return module.Answer{}, fmt.Errorf("%w: %q; names has owner/NAME", module.ErrUnknownPath, q.Path)
+// do is what one transaction does, as things stand.
+func (n names) do(t *module.Tx, a action, now map[module.Item][]byte) module.Result {
+	it, me := owned(a.name), t.Account
+	owner, taken := accountOf(now[it])
+	switch {
+	case a.kind == "claim" && taken:
+		return module.Result{Error: "ErrTaken", Detail: a.name + " belongs to " + owner.String()}
+	case a.kind != "claim" && (!taken || owner != me):
+		return module.Result{Error: "ErrNotOwner"}
+	case a.kind == "claim" && t.Actions[0].MaxSpend < n.deposit:
+		return module.Result{Error: "ErrDeposit", Detail: fmt.Sprintf("a claim takes a deposit of %d", n.deposit)}
 	}
-	it := item([]byte(name))
-	v, err := r.Read(ctx, module.BlockTx, []module.Item{it})
-	if err != nil {
-		return module.Answer{}, err
+	var res module.Result
+	switch a.kind {
+	case "claim":
+		res.Writes = []module.Write{{Item: it, Data: me[:]}}
+		if n.deposit > 0 {
+			res.Transfers = []module.Transfer{{From: module.Party{Account: &me}, To: module.Party{Escrow: &it}, Amount: n.deposit}}
+		}
+	case "note":
+		return module.Result{Writes: []module.Write{{Item: noted(a.name), Data: []byte(a.text)}}} // an event would tell it to everybody
+	case "transfer":
+		res.Writes = []module.Write{{Item: it, Data: a.to[:]}, {Item: noted(a.name)}}
+	case "release":
+		res.Writes = []module.Write{{Item: it}, {Item: noted(a.name)}}
+		if n.deposit > 0 {
+			res.Transfers = []module.Transfer{{From: module.Party{Escrow: &it}, To: module.Party{Account: &me}, Amount: module.WholeEscrow}}
+		}
 	}
-	var owner *types.AccountID
-	if len(v[0]) == len(owner) {
-		owner = (*types.AccountID)(v[0])
+	e := module.Event{Name: a.kind, Data: fmt.Appendf(nil, `{"name":%q}`, a.name), Accounts: []types.AccountID{me}}
+	if a.kind == "transfer" {
+		e.Data, e.Accounts = fmt.Appendf(nil, `{"name":%q,"to":%q}`, a.name, a.to), append(e.Accounts, a.to)
 	}
-	b, err := json.Marshal(map[string]any{"owner": owner})
-	return module.Answer{JSON: b, RestsOn: []module.Item{it}}, err
+	res.Events = []module.Event{e}
+	return res
 }
 
 func (names) Extend(context.Context, uint64, module.Reader) ([]byte, error) { return nil, nil }
