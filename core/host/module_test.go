@@ -418,8 +418,12 @@ func TestCloseOfWhatIsBroken(t *testing.T) {
 	h := newHost(t, Options{})
 	s := moodySpec(t.TempDir())
 	p := start(t, h, s)
+	rounds := 20
+	if testing.Short() {
+		rounds = 3
+	}
 	for _, order := range []string{"panic", "fail"} {
-		for range 20 {
+		for range rounds {
 			i, err := p.Solo(testCtx(t), nil, plugin.OpenRequest{Kind: plugin.Module, ChainName: "a"})
 			require.NoError(t, err)
 			require.Error(t, execute(Once(testCtx(t)), i, order, answers{}))

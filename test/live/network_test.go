@@ -47,6 +47,7 @@ type build struct {
 	spec    specification
 	proxied uint64 // not 0: the nodes are behind a fault proxy with this seed
 	command func(node int, c *localnet.Command)
+	adjust  func(c *chainspec.Node) // has the last word on a node's own settings; may be nil; not where there is a proxy
 }
 
 // newNetwork makes a network. No node runs yet. Whatever happens to the test, nothing of it is left.
@@ -71,7 +72,7 @@ func newNetwork(t *testing.T, ctx context.Context, b build) *network {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan := localnet.Plan{Home: home, Spec: spec, Network: local, Schemas: builtin.Describe()}
+	plan := localnet.Plan{Home: home, Spec: spec, Network: local, Schemas: builtin.Describe(), Adjust: b.adjust}
 	behind, err := load.NewBehind(home, local.Nodes)
 	if err != nil {
 		t.Fatal(err)

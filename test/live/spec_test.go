@@ -11,6 +11,8 @@ type specification struct {
 	nodes, producers int
 	slot             time.Duration
 	consensus        []string // further lines of the consensus block
+	oracle           []string // lines of the oracle block
+	chain            []string // further lines of the chain block
 }
 
 func (s specification) text() string {
@@ -23,15 +25,18 @@ chain "root" {
   }
   vm "forth" {}
   storage "cometbftdb" { backend = "pebbledb" }
-  oracle "prophecy" {}
+  oracle "prophecy" {
+    %s
+  }
   transport "udp" {}
+  %s
 }
 
 network "local" {
   nodes  = %d
   faucet = "community"
 }
-`, s.slot, s.producers, strings.Join(s.consensus, "\n    "), s.nodes)
+`, s.slot, s.producers, strings.Join(s.consensus, "\n    "), strings.Join(s.oracle, "\n    "), strings.Join(s.chain, "\n  "), s.nodes)
 }
 
 // shortEpochs are the lines for epochs that end while a scenario runs, and what has to fit them.

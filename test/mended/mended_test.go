@@ -72,6 +72,9 @@ func same(t testing.TB, name string, height uint64, nodes []*testNode, of func(*
 // Scheduled work cannot be left out of a block. A node whose plugin dies of it halts and says so, at its own start too, which does
 // not keep its other chains from starting; and goes on with a build that survives it.
 func TestScheduledWorkThatKills(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long")
+	}
 	g, other := genesisOf(t, "main", 1, true), genesisOf(t, "other", 1, false)
 	x := newNodes(t, 1, g, other)[0]
 	x.build = mortal
@@ -146,6 +149,9 @@ func TestParanoid(t *testing.T) {
 
 // A paranoid node with a good build goes on, and asks twice.
 func TestParanoidGoesOn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long")
+	}
 	g := genesisOf(t, "main", 1, true)
 	x := newNodes(t, 1, g)[0]
 	x.paranoid = true
@@ -171,6 +177,9 @@ func TestParanoidGoesOn(t *testing.T) {
 // A build that does not survive what is final already keeps its chain from starting, and that chain alone. A node that has no other
 // chain does not start, and says why.
 func TestWorseBuild(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long")
+	}
 	g, other := genesisOf(t, "main", 1, true), genesisOf(t, "other", 1, false)
 	x := newNodes(t, 1, g, other)[0]
 	x.mustStart()
